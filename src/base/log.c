@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* log.c - JSON lines to a descriptor.
+ *
+ * A line is gathered in a buffer and written with one write(2). The descriptor may be a full pipe: with O_NONBLOCK set
+ * by whoever opened it, EAGAIN drops the line and counts it. The escaper is the one place that decides what untrusted
+ * text may look like in a terminal: control characters, DEL, the C1 range and the Unicode line separators leave as
+ * \uXXXX, bytes that are not UTF-8 as U+FFFD. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/utf8.h"
+
+#define LINE_MAX_BYTES ((size_t)64 * 1024)
+
+void log_init(struct log *l, int fd, enum log_level level, struct clock *clock)
+{
+    *l = (struct log){.fd = fd, .level = level, .clock = clock};
+}
+
+static const char *level_name(enum log_level level)
+{
+    switch (level) {
+    case LOG_DEBUG: return "debug";
+    case LOG_INFO: return "info";
+    case LOG_WARN: return "warn";
+    case LOG_ERROR: return "error";
+    }
+    return "?";
+}
+
+static void put_escape(struct buf *out, uint32_t scalar)
+{
+    static const char hex[] = "0123456789abcdef";
+    char text[6] = {'\\',
+                    'u',
+                    hex[scalar >> 12 & 15],
+                    hex[scalar >> 8 & 15],
+                    hex[scalar >> 4 & 15],
+                    hex[scalar & 15]};
+    buf_add(out, str_of(text, sizeof(text)));
+}
+
+static bool is_unprintable(uint32_t scalar)
+{
+    return scalar < 0x20 || (scalar >= 0x7f && scalar <= 0x9f) || scalar == 0x2028 ||
+           scalar == 0x2029 || (scalar >= 0x202a && scalar <= 0x202e) ||
+           (scalar >= 0x2066 && scalar <= 0x2069);
+}
+
+void log_escape(struct buf *out, struct str value)
+{
+    while (value.n > 0) {
+        uint32_t scalar;
+        unsigned n = utf8_decode(value, &scalar);
+        if (n == 0) {
+            buf_add(out, STR("\xef\xbf\xbd"));
+            n = 1;
+        } else if (is_unprintable(scalar)) {
+            put_escape(out, scalar);
+        } else {
+            if (scalar == '"' || scalar == '\\') {
+                buf_add_char(out, '\\');
+            }
+            buf_add(out, str_take(value, n));
+        }
+        value = str_skip(value, n);
+    }
+}
+
+void log_begin(struct log_line *line, struct log *l, enum log_level level, const char *event)
+{
+    char stamp[CLOCK_RFC3339_LEN];
+    line->log = l && level >= l->level ? l : NULL;
+    if (!line->log) {
+        return;
+    }
+    buf_init(&line->text, LINE_MAX_BYTES);
+    clock_format_rfc3339(l->clock->wall_ns(l->clock), stamp);
+    buf_add(&line->text, STR("{\"time\":\""));
+    buf_add(&line->text, str_of(stamp, sizeof(stamp)));
+    buf_add_char(&line->text, '"');
+    log_str(line, "level", str_c(level_name(level)));
+    log_str(line, "event", str_c(event));
+    uint64_t dropped = __atomic_exchange_n(&l->dropped, 0, __ATOMIC_RELAXED);
+    if (dropped) {
+        log_u64(line, "dropped", dropped);
+    }
+}
+
+static void put_key(struct log_line *line, const char *key)
+{
+    buf_add(&line->text, STR(",\""));
+    buf_add(&line->text, str_c(key));
+    buf_add(&line->text, STR("\":"));
+}
+
+void log_str(struct log_line *line, const char *key, struct str value)
+{
+    if (!line->log) {
+        return;
+    }
+    put_key(line, key);
+    buf_add_char(&line->text, '"');
+    struct str kept = value;
+    if (value.n > LOG_VALUE_MAX) {
+        kept = str_take(value, LOG_VALUE_MAX);
+        kept.n = utf8_complete_len(kept);
+    }
+    log_escape(&line->text, kept);
+    if (kept.n < value.n) {
+        buf_add_fmt(&line->text, "...(%zu bytes)", value.n);
+    }
+    buf_add_char(&line->text, '"');
+}
+
+void log_u64(struct log_line *line, const char *key, uint64_t value)
+{
+    if (line->log) {
+        put_key(line, key);
+        buf_add_u64(&line->text, value);
+    }
+}
+
+void log_bool(struct log_line *line, const char *key, bool value)
+{
+    if (line->log) {
+        put_key(line, key);
+        buf_add(&line->text, value ? STR("true") : STR("false"));
+    }
+}
+
+void log_end(struct log_line *line)
+{
+    struct log *l = line->log;
+    if (!l) {
+        return;
+    }
+    buf_add(&line->text, STR("}\n"));
+    ssize_t n;
+    do {
+        n = write(l->fd, line->text.p, line->text.len);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 || line->text.failed) {
+        __atomic_fetch_add(&l->dropped, 1, __ATOMIC_RELAXED);
+    }
+    buf_fini(&line->text);
+    line->log = NULL;
+}
+
+void log_note(struct log *l, enum log_level level, const char *event, struct str message)
+{
+    struct log_line line;
+    log_begin(&line, l, level, event);
+    log_str(&line, "message", message);
+    log_end(&line);
+}
