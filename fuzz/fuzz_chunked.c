@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz_chunked.c - chunk lines, data and trailers, behind a fixed head.
+ *
+ * Property: the events do not depend on how the bytes are cut (tests/lib/feed.h). The first two
+ * bytes of the input choose the cuts. Each piece lies in a heap block of its own, so
+ * AddressSanitizer sees a read outside it. */
+#include "feed_http.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str head = STR("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+    feed_fuzz(&feed_request, NULL, head, str_of((const char *)data, size));
+    return 0;
+}
