@@ -2,7 +2,8 @@
 /* map.h - an intrusive hash map from bytes to objects.
  *
  * The object embeds `struct map_node` and keeps the key's bytes alive. The table doubles before it is three quarters
- * full, so a lookup costs the same with ten entries and with a million. Seeded per map against chosen collisions. */
+ * full, so a lookup costs the same with ten entries and with a million. The hash is quick and not hard to collide on
+ * purpose: keys are the operator's (model names, key digests), never a client's choice. */
 #pragma once
 #include "base/str.h"
 

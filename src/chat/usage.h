@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* usage.h - token counts in Anthropic's exclusive split: input + cache_read + cache_write = the whole prompt. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct usage {
+    uint64_t input; /* uncached */
+    uint64_t cache_read;
+    uint64_t cache_write;
+    uint64_t output;   /* everything generated, thinking included */
+    uint64_t thinking; /* of output; 0 when unknown */
+    bool input_known;
+    bool output_known;
+};
+
+/* From an OpenAI-style count, where prompt includes what was cached. cached > prompt happens in the wild: clamped. */
+void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached);
