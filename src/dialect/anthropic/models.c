@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* models.c - the models page: Anthropic's shape, with OpenAI's keys beside it for clients of both.
+ *
+ * One path serves two dialects (ruling 13). A client that names an anthropic-version gets the pure page; any other gets
+ * the union, which each SDK reads with its own eyes. Capabilities say what the model can do through this gateway. */
+#include "base/clock.h"
+#include "dialect/anthropic/encode.h"
+#include "json/writer.h"
+
+static void put_supported(struct json_writer *w, struct str key, bool supported)
+{
+    json_key(w, key);
+    json_open_object(w);
+    json_key(w, STR("supported"));
+    json_put_bool(w, supported);
+    json_close_object(w);
+}
+
+static void put_count_or_null(struct json_writer *w, struct str key, uint64_t value)
+{
+    json_key(w, key);
+    if (value) {
+        json_put_u64(w, value);
+    } else {
+        json_put_null(w);
+    }
+}
+
+static void put_capabilities(struct json_writer *w, const struct anthropic_model *m)
+{
+    json_key(w, STR("capabilities"));
+    json_open_object(w);
+    put_supported(w, STR("batch"), false);
+    put_supported(w, STR("citations"), false);
+    put_supported(w, STR("code_execution"), false);
+    put_supported(w, STR("image_input"), m->vision);
+    put_supported(w, STR("pdf_input"), false);
+    put_supported(w, STR("structured_outputs"), false);
+    put_supported(w, STR("context_management"), false);
+    put_supported(w, STR("effort"), false);
+    put_supported(w, STR("server_tools"), false);
+    put_supported(w, STR("thinking"), m->thinking);
+    json_close_object(w);
+}
+
+static void put_model(struct json_writer *w, const struct anthropic_model *m, bool openai)
+{
+    char created[CLOCK_RFC3339_LEN];
+    clock_format_rfc3339(m->created * NS_PER_S, created);
+    json_open_object(w);
+    json_key(w, STR("id"));
+    json_put_str(w, m->id);
+    json_key(w, STR("type"));
+    json_put_str(w, STR("model"));
+    json_key(w, STR("display_name"));
+    json_put_str(w, m->display_name);
+    json_key(w, STR("created_at"));
+    json_open_str(w);
+    json_str_add(w, str_of(created, 19)); /* whole seconds */
+    json_str_add(w, STR("Z"));
+    json_close_str(w);
+    put_count_or_null(w, STR("max_input_tokens"), m->max_input);
+    put_count_or_null(w, STR("max_tokens"), m->max_output);
+    json_key(w, STR("lifecycle"));
+    json_put_str(w, STR("active"));
+    json_key(w, STR("deprecated_at"));
+    json_put_null(w);
+    json_key(w, STR("retires_at"));
+    json_put_null(w);
+    json_key(w, STR("line"));
+    json_put_null(w);
+    put_capabilities(w, m);
+    if (openai) {
+        json_key(w, STR("object"));
+        json_put_str(w, STR("model"));
+        json_key(w, STR("created"));
+        json_put_u64(w, m->created);
+        json_key(w, STR("owned_by"));
+        json_put_str(w, STR("postern"));
+    }
+    json_close_object(w);
+}
+
+void anthropic_model_write(struct buf *out, const struct anthropic_model *model, bool openai)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    put_model(&w, model, openai);
+}
+
+static void put_id_or_null(struct json_writer *w, struct str key, const struct anthropic_model *m)
+{
+    json_key(w, key);
+    if (m) {
+        json_put_str(w, m->id);
+    } else {
+        json_put_null(w);
+    }
+}
+
+void anthropic_models_write(struct buf *out, const struct anthropic_model *models, size_t count,
+                            bool has_more, bool openai)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    json_open_object(&w);
+    if (openai) {
+        json_key(&w, STR("object"));
+        json_put_str(&w, STR("list"));
+    }
+    json_key(&w, STR("data"));
+    json_open_array(&w);
+    for (size_t i = 0; i < count; i++) {
+        put_model(&w, &models[i], openai);
+    }
+    json_close_array(&w);
+    json_key(&w, STR("has_more"));
+    json_put_bool(&w, has_more);
+    put_id_or_null(&w, STR("first_id"), count ? &models[0] : NULL);
+    put_id_or_null(&w, STR("last_id"), count ? &models[count - 1] : NULL);
+    json_close_object(&w);
+}

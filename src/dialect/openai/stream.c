@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.c - what a chunk means (upstreams.md 3.4).
+ *
+ * Order within one chunk: error, usage, then the first choice: reasoning, content, finish_reason. Everything may share a
+ * chunk. Edge decisions, each seen in the field:
+ *
+ *   usage:null               is not zero; it is absent
+ *   choices: []              carries usage only
+ *   choice.message           some proxies put the whole answer there; taken when nothing was streamed before
+ *   finish "error" and kin   a failure with HTTP 200
+ *   [DONE] without finish    a stop: the server says that it is done
+ *   EOF without finish       a failure: crashed servers look like that
+ *   content after finish     ignored (the machine refuses it) */
+#include "dialect/openai/stream.h"
+
+#include "dialect/openai/errors.h"
+
+void openai_stream_init(struct openai_stream *s, const struct profile *profile,
+                        struct json_reader *json, struct message *message, struct arena *arena,
+                        size_t event_max, size_t body_max)
+{
+    *s = (struct openai_stream){
+        .profile = profile, .json = json, .message = message, .arena = arena};
+    sse_reader_init(&s->sse, event_max);
+    buf_init(&s->whole, body_max);
+}
+
+void openai_stream_fini(struct openai_stream *s)
+{
+    sse_reader_fini(&s->sse);
+    buf_fini(&s->whole);
+}
+
+void openai_stream_type(struct openai_stream *s, struct str content_type)
+{
+    s->is_json = str_istarts(content_type, STR("application/json"));
+}
+
+static enum openai_progress fail(struct openai_stream *s, enum fault_kind kind, struct str message)
+{
+    s->fault = fault_make(kind, message);
+    s->fault.side = FAULT_OF_UPSTREAM;
+    s->fault.failover = true;
+    return OPENAI_FAILED;
+}
+
+/* --- usage --- */
+
+static uint64_t count_of(struct json object, struct str key)
+{
+    uint64_t value = 0;
+    return json_u64(json_get(object, key), &value) ? value : 0;
+}
+
+static uint64_t cached_of(struct json usage)
+{
+    uint64_t cached = count_of(json_get(usage, STR("prompt_tokens_details")), STR("cached_tokens"));
+    if (cached == 0) {
+        cached = count_of(usage, STR("prompt_cache_hit_tokens"));
+    }
+    if (cached == 0) {
+        cached = count_of(usage, STR("cached_tokens"));
+    }
+    return cached;
+}
+
+static void take_usage(struct openai_stream *s, struct json usage)
+{
+    struct usage u = s->message->usage;
+    uint64_t prompt;
+    if (json_type(usage) != JSON_OBJECT) {
+        return;
+    }
+    if (json_u64(json_get(usage, STR("prompt_tokens")), &prompt)) {
+        usage_set_prompt(&u, prompt, cached_of(usage));
+    }
+    if (json_u64(json_get(usage, STR("completion_tokens")), &u.output)) {
+        u.output_known = true;
+    }
+    message_usage(s->message, &u);
+    s->usage_after_finish = s->finished;
+}
+
+/* --- one choice --- */
+
+static struct text text_of(struct json v)
+{
+    if (json_type(v) != JSON_STRING) {
+        return (struct text){STR_NONE, false};
+    }
+    return (struct text){json_text(v), (json_flags(v) & JSON_LONE) != 0};
+}
+
+static struct text reasoning_of(struct json delta)
+{
+    static const struct str keys[] = {{"reasoning_content", 17}, {"reasoning", 9}, {"thinking", 8}};
+    for (size_t i = 0; i < COUNT_OF(keys); i++) {
+        struct text t = text_of(json_get(delta, keys[i]));
+        if (t.raw.n > 0) {
+            return t;
+        }
+    }
+    return (struct text){STR_NONE, false};
+}
+
+static void take_content(struct openai_stream *s, struct json content)
+{
+    if (json_type(content) == JSON_ARRAY) {
+        for (struct json_iter it = json_iter(content); json_next(&it);) {
+            message_push(s->message, BLOCK_TEXT, text_of(json_get(it.value, STR("text"))));
+        }
+        return;
+    }
+    message_push(s->message, BLOCK_TEXT, text_of(content));
+}
+
+static void take_delta(struct openai_stream *s, struct json delta)
+{
+    message_push(s->message, BLOCK_THINKING, reasoning_of(delta));
+    take_content(s, json_get(delta, STR("content")));
+}
+
+struct finish_row {
+    struct str word;
+    enum stop_reason reason; /* STOP_NONE: a failure */
+    bool overloaded;
+};
+
+#define WORD(literal)                                                                              \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
+static const struct finish_row finishes[] = {
+    {WORD("stop"), STOP_END_TURN, false},
+    {WORD("length"), STOP_MAX_TOKENS, false},
+    {WORD("max_tokens"), STOP_MAX_TOKENS, false},
+    {WORD("model_length"), STOP_MAX_TOKENS, false},
+    {WORD("model_context_window_exceeded"), STOP_CONTEXT, false},
+    {WORD("content_filter"), STOP_REFUSAL, false},
+    {WORD("sensitive"), STOP_REFUSAL, false},
+    {WORD("safety"), STOP_REFUSAL, false},
+    {WORD("moderation"), STOP_REFUSAL, false},
+    {WORD("error"), STOP_NONE, false},
+    {WORD("network_error"), STOP_NONE, false},
+    {WORD("insufficient_system_resource"), STOP_NONE, true},
+    {WORD("abort"), STOP_NONE, true},
+    {WORD("aborted"), STOP_NONE, true},
+    {WORD("cancelled"), STOP_NONE, true},
+    {WORD("timeout"), STOP_NONE, true},
+};
+
+static const struct finish_row *find_finish(struct json word)
+{
+    for (size_t i = 0; i < COUNT_OF(finishes); i++) {
+        if (json_is(word, finishes[i].word)) {
+            return &finishes[i];
+        }
+    }
+    return &finishes[0]; /* eos, end_turn, done, whatever comes next year: a natural end */
+}
+
+static struct str matched_stop(struct openai_stream *s, struct json choice)
+{
+    struct str key =
+        s->profile->stop_report == REPORT_STOP_REASON ? STR("stop_reason") : STR("matched_stop");
+    struct json v = json_get(choice, key);
+    if (s->profile->stop_report == REPORT_NONE || json_type(v) != JSON_STRING) {
+        return STR_NONE; /* a number is a token id, such as the end-of-text token */
+    }
+    struct buf plain;
+    buf_init(&plain, SIZE_MAX / 2);
+    json_unescape(v, &plain);
+    struct str copy = arena_copy(s->arena, buf_str(&plain));
+    buf_fini(&plain);
+    return copy;
+}
+
+static enum openai_progress take_finish(struct openai_stream *s, struct json choice)
+{
+    struct json word = json_get(choice, STR("finish_reason"));
+    if (json_type(word) != JSON_STRING || s->finished) {
+        return OPENAI_MORE;
+    }
+    const struct finish_row *row = find_finish(word);
+    if (row->reason == STOP_NONE) {
+        return fail(s, row->overloaded ? FAULT_OVERLOADED : FAULT_INTERNAL,
+                    STR("The model stopped with an error before the answer was complete"));
+    }
+    struct str matched = row->reason == STOP_END_TURN ? matched_stop(s, choice) : STR_NONE;
+    message_finish(s->message, matched.n > 0 ? STOP_SEQUENCE : row->reason, matched);
+    s->finished = true;
+    return OPENAI_FINISHED;
+}
+
+static enum openai_progress take_choice(struct openai_stream *s, struct json choice)
+{
+    uint64_t index = 0;
+    if (json_u64(json_get(choice, STR("index")), &index) && index != 0) {
+        return OPENAI_MORE;
+    }
+    struct json delta = json_get(choice, STR("delta"));
+    struct json message = json_get(choice, STR("message"));
+    if (json_type(delta) == JSON_OBJECT) {
+        take_delta(s, delta);
+    } else if (json_type(message) == JSON_OBJECT && s->message->next_index == 0) {
+        take_delta(s, message);
+    }
+    return take_finish(s, choice);
+}
+
+/* --- one chunk --- */
+
+static bool carries_error(struct json chunk)
+{
+    enum json_type type = json_type(json_get(chunk, STR("error")));
+    return type == JSON_OBJECT || type == JSON_STRING;
+}
+
+/* MiniMax: HTTP 200 with a status of its own. */
+static bool base_resp_failed(struct json chunk)
+{
+    return count_of(json_get(chunk, STR("base_resp")), STR("status_code")) != 0;
+}
+
+static enum openai_progress take_chunk(struct openai_stream *s, struct json chunk)
+{
+    if (carries_error(chunk) || base_resp_failed(chunk) ||
+        json_is(json_get(chunk, STR("object")), STR("error"))) {
+        s->fault = openai_error_in_stream(chunk, s->profile, s->arena, s->secret);
+        return OPENAI_FAILED;
+    }
+    s->useful = true;
+    take_usage(s, json_get(chunk, STR("usage")));
+    struct json choices = json_get(chunk, STR("choices"));
+    enum openai_progress progress = OPENAI_MORE;
+    for (struct json_iter it = json_iter(choices); json_next(&it) && progress == OPENAI_MORE;) {
+        progress = take_choice(s, it.value);
+    }
+    if (progress == OPENAI_FAILED) {
+        return progress;
+    }
+    if (s->finished && (s->usage_after_finish ||
+                        (progress == OPENAI_FINISHED && s->message->usage.output_known))) {
+        s->complete = true;
+    }
+    if (s->complete) {
+        return OPENAI_COMPLETE;
+    }
+    return s->finished ? OPENAI_FINISHED : OPENAI_MORE;
+}
+
+static enum openai_progress take_done(struct openai_stream *s)
+{
+    if (!s->finished) {
+        if (!s->useful) {
+            return fail(s, FAULT_INTERNAL, STR("The upstream ended its answer before it began"));
+        }
+        message_finish(s->message, STOP_END_TURN, STR_NONE);
+        s->finished = true;
+    }
+    s->complete = true;
+    return OPENAI_COMPLETE;
+}
+
+static enum openai_progress take_text(struct openai_stream *s, struct str data)
+{
+    data = str_trim(data);
+    if (str_eq(data, STR("[DONE]"))) {
+        return take_done(s);
+    }
+    if (data.n == 0) {
+        return s->finished ? OPENAI_FINISHED : OPENAI_MORE;
+    }
+    s->events++;
+    if (json_read(s->json, data) != RC_OK || json_type(json_root(s->json)) != JSON_OBJECT) {
+        return fail(s, FAULT_INTERNAL,
+                    STR("The upstream sent something that is not a valid event"));
+    }
+    return take_chunk(s, json_root(s->json));
+}
+
+static enum openai_progress take_event(struct openai_stream *s)
+{
+    return s->complete ? OPENAI_COMPLETE : take_text(s, s->sse.data);
+}
+
+enum openai_progress openai_feed(struct openai_stream *s, struct str bytes)
+{
+    enum openai_progress progress = s->complete   ? OPENAI_COMPLETE
+                                    : s->finished ? OPENAI_FINISHED
+                                                  : OPENAI_MORE;
+    if (s->is_json) {
+        buf_add(&s->whole, bytes);
+        return s->whole.failed ? fail(s, FAULT_INTERNAL, STR("The upstream's answer is too large"))
+                               : progress;
+    }
+    for (;;) {
+        switch (sse_read(&s->sse, &bytes)) {
+        case SSE_MORE: return progress;
+        case SSE_COMMENT: break;
+        case SSE_LIMIT:
+            return fail(s, FAULT_INTERNAL, STR("The upstream sent an event that is too large"));
+        case SSE_EVENT:
+            progress = take_event(s);
+            if (progress == OPENAI_FAILED) {
+                return progress;
+            }
+            break;
+        }
+    }
+}
+
+enum openai_progress openai_eof(struct openai_stream *s)
+{
+    if (s->is_json && !s->complete) {
+        struct str body = buf_str(&s->whole);
+        while (body.n > 0 && (body.p[0] == '\n' || body.p[0] == '\r')) {
+            body = str_skip(body, 1); /* keep-alive blank lines before the JSON (DeepSeek) */
+        }
+        enum openai_progress progress = take_text(s, body);
+        if (progress == OPENAI_FAILED) {
+            return progress;
+        }
+    } else if (!s->complete && sse_read_eof(&s->sse) == SSE_EVENT) {
+        if (take_event(s) == OPENAI_FAILED) {
+            return OPENAI_FAILED;
+        }
+    }
+    if (!s->finished && !(s->profile->eof_is_stop && s->useful)) {
+        return fail(s, FAULT_INTERNAL, STR("The upstream's answer stopped before it was complete"));
+    }
+    return take_done(s);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.h - a Chat Completions answer, streamed or whole, into the block machine.
+ *
+ *      response bytes ─▶ SSE ─▶ one JSON chunk ─▶ message_push / message_usage / message_finish
+ *
+ * openai_feed says what the bytes meant for the call: keep going, the answer is complete (STOP may leave), or a fault.
+ * It never ends the message itself: when to wait for a late usage chunk is the exchange's decision, because it owns the
+ * clock. A body that is JSON although a stream was asked for is read as one answer. */
+#pragma once
+#include "chat/event.h"
+#include "dialect/openai/profiles.h"
+#include "http/sse.h"
+#include "json/json.h"
+
+enum openai_progress {
+    OPENAI_MORE,     /* nothing ended */
+    OPENAI_FINISHED, /* finish_reason was heard; usage may still come */
+    OPENAI_COMPLETE, /* ... and usage, or [DONE]: nothing more is expected */
+    OPENAI_FAILED,   /* *fault is set */
+};
+
+struct openai_stream {
+    const struct profile *profile;
+    struct json_reader *json; /* the worker's */
+    struct message *message;
+    struct arena *arena; /* for fault texts and kept stop strings */
+    struct str secret;   /* the provider's key, masked in fault texts */
+    struct sse_reader sse;
+    struct buf whole; /* a JSON body, gathered */
+    bool is_json;
+    bool useful; /* a chunk that was no error has come */
+    bool finished;
+    bool complete;
+    bool usage_after_finish;
+    struct fault fault;
+    uint64_t events; /* chunks read */
+};
+
+void openai_stream_init(struct openai_stream *s, const struct profile *profile,
+                        struct json_reader *json, struct message *message, struct arena *arena,
+                        size_t event_max, size_t body_max);
+void openai_stream_fini(struct openai_stream *s);
+
+/* The response's content type, when its head is there. */
+void openai_stream_type(struct openai_stream *s, struct str content_type);
+
+enum openai_progress openai_feed(struct openai_stream *s, struct str bytes);
+/* The body ended cleanly. Without a finish_reason that is a fault unless the profile says otherwise. */
+enum openai_progress openai_eof(struct openai_stream *s);
