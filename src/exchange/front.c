@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* front.c - the server's handler: every request head passes the door here and goes to its room.
+ *
+ *   on_head ─▶ door_check ─┬─ refused, preflight, small routes: answered at once
+ *                          └─ Messages: exchange_new, server_accept; the exchange gets the body
+ *
+ * req->user is the exchange, or null for a request that was answered at once. */
+#include "exchange/exchange_int.h"
+
+#include "base/must.h"
+
+static struct worker *worker_of(const struct server_req *req)
+{
+    return server_of(req)->owner;
+}
+
+/* --- a request that is answered at once --- */
+
+struct visit {
+    struct worker *w;
+    struct server_req *req;
+    const struct h1_head *head;
+    struct verdict verdict;
+    struct str request_id;
+    struct h1_field cors[DOOR_CORS_MAX];
+    unsigned cors_count;
+};
+
+static void answer_body(struct visit *v, unsigned status, struct str type, struct str body)
+{
+    struct answer_fields f;
+    answer_fields_init(&f, v->request_id, type, v->cors, v->cors_count);
+    server_answer(v->req, status, f.fields, f.count, body);
+    answer_fields_fini(&f);
+}
+
+static void answer_refusal(struct visit *v, const struct fault *fault)
+{
+    bool mount = v->verdict.route && v->verdict.route->mount == MOUNT_ANTHROPIC;
+    answer_fault(v->w, v->req, fault, v->request_id, mount, v->cors, v->cors_count);
+    v->verdict.fault = *fault;
+}
+
+static void answer_root(struct visit *v)
+{
+    answer_body(v, 200, STR("text/plain; charset=utf-8"),
+                STR("Postern " POSTERN_VERSION ": the Messages API is at POST /v1/messages.\n"));
+}
+
+/* Ready: at least one model has a place to be answered. Health of upstreams joins when it is tracked. */
+static void answer_ready(struct visit *v)
+{
+    if (v->w->draining) {
+        struct fault f = fault_make(FAULT_OVERLOADED, STR("The gateway is shutting down"));
+        answer_refusal(v, &f);
+    } else {
+        answer_body(v, 200, STR("application/json"), STR("{\"status\":\"ready\"}"));
+    }
+}
+
+static struct anthropic_model model_view(const struct config_model *m)
+{
+    return (struct anthropic_model){
+        .id = m->id,
+        .display_name = m->display_name,
+        .created = m->created,
+        .max_input = m->context,
+        .max_output = m->max_output,
+        .tools = (m->capabilities & CAP_TOOLS) != 0,
+        .thinking = (m->capabilities & CAP_THINKING) != 0,
+        .vision = (m->capabilities & CAP_VISION) != 0,
+    };
+}
+
+static bool wants_openai(const struct visit *v)
+{
+    return v->verdict.route->mount == MOUNT_V1 && !h1_find(v->head, STR("anthropic-version"));
+}
+
+struct page {
+    size_t first;
+    size_t count;
+    bool has_more;
+};
+
+static size_t index_of(const struct config *c, struct str id)
+{
+    size_t i = 0;
+    while (i < c->model_count && !str_eq(c->models[i]->id, id)) {
+        i++;
+    }
+    return i;
+}
+
+#define PAGE_LIMIT_MAX     1000
+#define PAGE_LIMIT_DEFAULT 20
+
+/* limit, after_id, before_id on Anthropic's form; the union form is unpaged (rulings 13, 55). */
+static bool find_page(const struct visit *v, const struct config *c, struct page *page)
+{
+    struct str value;
+    uint64_t limit = wants_openai(v) ? c->model_count : PAGE_LIMIT_DEFAULT;
+    if (door_query(v->verdict.query, STR("limit"), &value) &&
+        (!str_to_u64(value, &limit) || limit < 1 || limit > PAGE_LIMIT_MAX)) {
+        return false;
+    }
+    size_t first = 0;
+    size_t end = c->model_count;
+    if (door_query(v->verdict.query, STR("after_id"), &value)) {
+        first = index_of(c, value);
+        first += first < end;
+    }
+    if (door_query(v->verdict.query, STR("before_id"), &value)) {
+        end = index_of(c, value);
+        first = end > limit ? end - limit : 0;
+    }
+    page->first = first;
+    page->count = end - first < limit ? end - first : (size_t)limit;
+    page->has_more = end - first > page->count;
+    return true;
+}
+
+static void answer_models(struct visit *v)
+{
+    const struct config *c = v->w->snapshot->config;
+    struct page page;
+    struct arena a;
+    if (!find_page(v, c, &page)) {
+        struct fault f =
+            fault_make(FAULT_INVALID, STR("limit: Input should be between 1 and 1000"));
+        answer_refusal(v, &f);
+        return;
+    }
+    arena_init(&a, SIZE_MAX);
+    struct anthropic_model *models = ARENA_ARRAY(&a, page.count, struct anthropic_model);
+    for (size_t i = 0; i < page.count; i++) {
+        models[i] = model_view(c->models[page.first + i]);
+    }
+    buf_reset(&v->w->scratch);
+    anthropic_models_write(&v->w->scratch, models, page.count, page.has_more, wants_openai(v));
+    answer_body(v, 200, STR("application/json"), buf_str(&v->w->scratch));
+    arena_fini(&a);
+}
+
+static void answer_model(struct visit *v, struct arena *a)
+{
+    const struct config_model *m = config_find_model(v->w->snapshot->config, v->verdict.tail);
+    if (!m) {
+        struct fault f = fault_make(
+            FAULT_NOT_FOUND, arena_fmt(a, "model: %.*s", STR_ARG(str_take(v->verdict.tail, 256))));
+        answer_refusal(v, &f);
+        return;
+    }
+    struct anthropic_model view = model_view(m);
+    buf_reset(&v->w->scratch);
+    anthropic_model_write(&v->w->scratch, &view, wants_openai(v));
+    answer_body(v, 200, STR("application/json"), buf_str(&v->w->scratch));
+}
+
+static void answer_route(struct visit *v, struct arena *a)
+{
+    switch (v->verdict.route->id) {
+    case ROUTE_ROOT: answer_root(v); break;
+    case ROUTE_HEALTH:
+        answer_body(v, 200, STR("application/json"), STR("{\"status\":\"ok\"}"));
+        break;
+    case ROUTE_READY: answer_ready(v); break;
+    case ROUTE_HELLO: answer_body(v, 200, STR("text/plain; charset=utf-8"), STR("")); break;
+    case ROUTE_MODELS: answer_models(v); break;
+    case ROUTE_MODEL: answer_model(v, a); break;
+    case ROUTE_MESSAGES: must(v->verdict.route->id != ROUTE_MESSAGES); break;
+    }
+}
+
+/* --- the server's calls --- */
+
+static void begin_exchange(struct visit *v, const struct id *request_id)
+{
+    struct exchange *e = exchange_new(v->w, v->req, &v->verdict, request_id);
+    for (unsigned i = 0; i < v->cors_count; i++) {
+        e->cors[i] = (struct h1_field){v->cors[i].name, arena_copy(&e->arena, v->cors[i].value)};
+    }
+    e->cors_count = v->cors_count;
+    if (v->head->framing == H1_LENGTH && v->head->length <= e->body.max) {
+        (void)buf_room(&e->body, (size_t)v->head->length);
+    }
+    v->req->user = e;
+    server_accept(v->req, e->body.max);
+}
+
+static void on_head(struct server_req *req, const struct h1_head *head)
+{
+    struct worker *w = worker_of(req);
+    struct visit v = {.w = w, .req = req, .head = head};
+    struct door_view view = {w->snapshot->config, head};
+    struct arena a;
+    struct id request_id;
+    arena_init(&a, SIZE_MAX);
+    id_make(&request_id, STR("req_"), w->env.random);
+    v.request_id = id_str(&request_id);
+    v.verdict = door_check(&view, &a);
+    v.cors_count = door_cors(&view, v.verdict.preflight, v.cors);
+    req->user = NULL;
+    bool messages = v.verdict.route && v.verdict.route->id == ROUTE_MESSAGES;
+    if (v.verdict.fault.kind == FAULT_NONE && !v.verdict.preflight && messages) {
+        begin_exchange(&v, &request_id);
+    } else {
+        if (v.verdict.fault.kind != FAULT_NONE) {
+            answer_refusal(&v, &v.verdict.fault);
+        } else if (v.verdict.preflight) {
+            answer_body(&v, 204, STR_NONE, STR_NONE);
+        } else {
+            answer_route(&v, &a);
+        }
+        access_simple(w, req, v.request_id, head->method_name, head->target, v.verdict.who.name,
+                      &v.verdict.fault);
+    }
+    arena_fini(&a);
+}
+
+static void on_body(struct server_req *req, struct str bytes)
+{
+    if (req->user) {
+        exchange_body(req->user, bytes);
+    }
+}
+
+static void on_request_end(struct server_req *req)
+{
+    if (req->user) {
+        exchange_request_end(req->user);
+    }
+}
+
+static void on_bad(struct server_req *req, unsigned status, struct str why)
+{
+    struct worker *w = worker_of(req);
+    struct id request_id;
+    struct exchange *e = req->user;
+    if (e) {
+        request_id = e->request_id;
+        req->user = NULL;
+        exchange_request_bad(e);
+    } else {
+        id_make(&request_id, STR("req_"), w->env.random);
+    }
+    struct fault f = fault_from_status(status ? status : 400, why);
+    if (status != 0) {
+        answer_fault(w, req, &f, id_str(&request_id), false, NULL, 0);
+    }
+    access_simple(w, req, id_str(&request_id), STR("-"), STR("-"), STR_NONE, &f);
+}
+
+static void on_drained(struct server_req *req)
+{
+    if (req->user) {
+        exchange_client_drained(req->user);
+    }
+}
+
+static void on_done(struct server_req *req, enum server_outcome outcome)
+{
+    struct exchange *e = req->user;
+    req->user = NULL;
+    if (e) {
+        exchange_client_done(e, outcome);
+    }
+}
+
+const struct server_ops front_ops = {on_head, on_body, on_request_end, on_bad, on_drained, on_done};

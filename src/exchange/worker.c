@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - one thread's share of the house.
+ *
+ * Drain: the server closes idle connections and answers new requests on none; running exchanges finish. When the last
+ * one is gone on_drained is called; when patience ends first, worker_cut ends each with an error its client understands. */
+#include "exchange/worker.h"
+
+#include "base/must.h"
+#include "exchange/exchange_int.h"
+
+#define EVENTS_MAX  ((size_t)64 * 1024 * 1024)
+#define SCRATCH_MAX ((size_t)64 * 1024 * 1024)
+
+void worker_init(struct worker *w, struct loop *loop, struct config *config,
+                 const struct worker_env *env)
+{
+    uint64_t seed;
+    *w = (struct worker){.loop = loop, .env = *env, .limits = config->limits};
+    env->random->fill(env->random, &seed, sizeof(seed));
+    list_init(&w->exchanges);
+    buf_init(&w->events, EVENTS_MAX);
+    buf_init(&w->scratch, SCRATCH_MAX);
+    json_reader_init(&w->json, config->limits.json_depth, config->limits.json_nodes, seed);
+    w->snapshot = snapshot_new(w, config);
+    server_init(&w->server, loop, &w->limits, &front_ops, w);
+}
+
+void worker_fini(struct worker *w)
+{
+    server_fini(&w->server);
+    loop_run_deferred(w->loop);
+    snapshot_unref(&w->snapshot);
+    loop_run_deferred(w->loop);
+    json_reader_fini(&w->json);
+    buf_fini(&w->events);
+    buf_fini(&w->scratch);
+}
+
+void worker_take(struct worker *w, struct stream *stream)
+{
+    metrics_add(w->env.metrics, METRIC_CONNECTIONS, 1);
+    server_take(&w->server, stream);
+}
+
+void worker_reload(struct worker *w, struct config *config)
+{
+    struct snapshot *old = w->snapshot;
+    w->snapshot = snapshot_new(w, config);
+    snapshot_unref(&old);
+}
+
+void worker_drain(struct worker *w)
+{
+    w->draining = true;
+    server_drain(&w->server);
+    if (w->exchange_count == 0 && w->on_drained) {
+        w->on_drained(w);
+    }
+}
+
+void worker_cut(struct worker *w)
+{
+    struct list *at = w->exchanges.next;
+    while (at != &w->exchanges) {
+        struct exchange *e = CONTAINER_OF(at, struct exchange, link);
+        at = at->next; /* exchanges go at the end of the turn, so `at` stays */
+        exchange_cut(e);
+    }
+}
