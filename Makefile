@@ -67,10 +67,7 @@ BENCH_BIN := $(BENCH_SRC:bench/%.c=$(B)/bench/%)
 .SUFFIXES:
 .SECONDARY:
 
-# Rooms are testable before there is a program.
-PROGRAM := $(if $(wildcard src/main.c),$(B)/postern)
-
-all: $(PROGRAM) $(LIBS) ## Build build/postern
+all: $(B)/postern ## Build build/postern
 
 $(B)/postern: $(B)/obj/main.o $(LIBS)
 	$(call say,LD   $@)
@@ -126,7 +123,7 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(LIBS) $(B)/lib/tests-lib.a
 	$(call say,LD   $@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(CMOCKA_LIBS) $(LDLIBS)
 
-tests-build: $(PROGRAM) $(TEST_BIN)
+tests-build: $(B)/postern $(TEST_BIN)
 
 test: deps ## Build and run every test that needs no network client and no root
 	@$(MAKE) --no-print-directory tests-build
@@ -141,7 +138,7 @@ tsan: ## Tests under ThreadSanitizer
 # --- fuzzers: clang, libFuzzer; FUZZ_SECONDS per target ---
 FUZZ_SECONDS ?= 60
 fuzz: deps ## Run each fuzzer for FUZZ_SECONDS (default 60)
-	@$(MAKE) --no-print-directory B=build/fuzz CC=clang SAN=address,undefined OPT=-O1 fuzz-build
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang SAN=address,undefined,fuzzer-no-link OPT=-O1 fuzz-build
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) B=build/fuzz tools/run-fuzz $(FUZZ_SRC:fuzz/%.c=%)
 fuzz-build: $(FUZZ_BIN)
 $(B)/fuzz/%: fuzz/%.c $(LIBS) $(B)/lib/tests-lib.a
