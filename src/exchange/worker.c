@@ -11,6 +11,12 @@
 #define EVENTS_MAX  ((size_t)64 * 1024 * 1024)
 #define SCRATCH_MAX ((size_t)64 * 1024 * 1024)
 
+static void note_conn_count(struct server *s)
+{
+    const struct worker *w = s->owner;
+    metrics_set(w->env.metrics, METRIC_OPEN_CONNECTIONS, s->conn_count);
+}
+
 void worker_init(struct worker *w, struct loop *loop, struct config *config,
                  const struct worker_env *env)
 {
@@ -23,6 +29,7 @@ void worker_init(struct worker *w, struct loop *loop, struct config *config,
     json_reader_init(&w->json, config->limits.json_depth, config->limits.json_nodes, seed);
     w->snapshot = snapshot_new(w, config);
     server_init(&w->server, loop, &w->limits, &front_ops, w);
+    w->server.on_conn_count = note_conn_count;
 }
 
 void worker_fini(struct worker *w)

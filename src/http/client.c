@@ -22,11 +22,10 @@
  * upstream while it was idle, so the call moves to a fresh connection, once, and nobody hears of
  * it.
  *
- * Callbacks are the last thing that touches the call: after each of them conn->call is compared
- * again, since the handler may have cancelled, or started the next call on this very connection.
- * There are no deadlines here but the idle one; first token and silence are the exchange's
- * business, connecting is the dial's. A pause holds back the socket, not what was read before
- * it. */
+ * Callbacks may cancel, or start the next call on this very connection, so nothing but the state
+ * is looked at after one. There are no deadlines here but the idle one; first token and silence
+ * are the exchange's business, connecting is the dial's. A pause holds back the socket, not what
+ * was read before it. */
 #include "http/client.h"
 
 #include <stdlib.h>
@@ -114,15 +113,14 @@ static void set_idle(struct client_conn *c)
     list_unlink(&c->link);
     list_push_front(&p->idle, &c->link);
     p->idle_count++;
-    c->idle_due = loop_now(p->loop) + p->limits->pool_idle_time;
-    timer_set(&p->loop->timers, &c->timer, c->idle_due);
+    loop_timer(p->loop, &c->timer, p->limits->pool_idle_time);
     stream_read(c->stream, true);
 }
 
 static void on_idle_timer(struct timer *timer)
 {
     struct client_conn *c = CONTAINER_OF(timer, struct client_conn, timer);
-    if (c->state == CLIENT_S_IDLE && c->idle_due <= loop_now(c->pool->loop)) {
+    if (c->state == CLIENT_S_IDLE) {
         close_conn(c, false);
     }
 }
@@ -182,9 +180,7 @@ static bool final_head(struct client_conn *c, const struct h1_head *head)
         return true;
     }
     c->interim++;
-    if (head->status == 101) {
-        fail_call(c, CLIENT_BAD_HTTP, STR("the upstream switched protocols unasked"));
-    } else if (c->interim > c->pool->limits->interim_responses) {
+    if (c->interim > c->pool->limits->interim_responses) {
         fail_call(c, CLIENT_BAD_HTTP, STR("the upstream sent too many interim answers"));
     }
     return false;
@@ -197,7 +193,7 @@ static void take_head(struct client_conn *c)
         return;
     }
     struct client_call *call = c->call;
-    c->keep = head->keep_alive && head->framing != H1_UNTIL_CLOSE;
+    c->keep = head->keep_alive; /* a body that runs until close never comes to take_end */
     c->state = CLIENT_S_BODY;
     call->head_ns = loop_now(c->pool->loop);
     settle_request(c, head->status);
@@ -227,13 +223,12 @@ static void take_end(struct client_conn *c, size_t surplus)
 static void on_bytes(void *owner, struct str bytes)
 {
     struct client_conn *c = owner;
-    struct client_call *call = c->call;
     if (c->state == CLIENT_S_IDLE) {
         close_conn(c, true);
         return;
     }
     c->seen_bytes = true;
-    while (c->call == call && c->state != CLIENT_S_CLOSED) {
+    while (c->state != CLIENT_S_CLOSED) {
         enum h1_event event = h1_read(&c->reader, &bytes, c->pool->head);
         switch (event) {
         case H1_MORE: return;
@@ -271,7 +266,6 @@ static void on_end(void *owner, enum stream_end how)
         bool paused = c->paused;
         close_conn(c, true);
         call->reused = false;
-        call->fresh_only = true;
         dial_for(p, call);
         call->conn->paused = paused;
     } else {

@@ -51,7 +51,7 @@ struct client_call {
     struct str head;      /* whole request head; must live until on_head, on_fail or cancel */
     struct str body;      /* likewise */
     bool expects_no_body; /* HEAD request */
-    bool fresh_only;      /* the replacement of a dead reused connection */
+    bool fresh_only;      /* the caller's wish: not over a pooled connection */
     bool reused;          /* ran over a pooled connection */
     uint64_t started_ns;
     uint64_t connected_ns;   /* a connection was there */

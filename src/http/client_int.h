@@ -20,7 +20,6 @@ struct client_conn {
     struct h1_reader reader;
     struct timer timer; /* idle_time; a stale one finds nothing to do */
     struct task gone;
-    uint64_t idle_due;
     size_t body_sent; /* of call->body: written to the stream */
     unsigned interim; /* 1xx answers of this call */
     enum client_state state;

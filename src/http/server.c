@@ -105,6 +105,14 @@ static void end_request(struct server_conn *c, enum server_outcome outcome)
     c->server->ops->on_done(&c->req, outcome);
 }
 
+static void count_conn(struct server *s, int change)
+{
+    s->conn_count += (size_t)change;
+    if (s->on_conn_count) {
+        s->on_conn_count(s);
+    }
+}
+
 void server_conn_drop(struct server_conn *c, enum server_outcome outcome, bool reset)
 {
     if (c->busy) {
@@ -116,7 +124,8 @@ void server_conn_drop(struct server_conn *c, enum server_outcome outcome, bool r
     }
     stream_close(&c->stream, reset);
     list_unlink(&c->link);
-    c->server->conn_count--;
+    count_conn(c->server, -1);
+    visitors_leave(&c->server->visitors, &c->visitor);
     timer_clear(&c->server->loop->timers, &c->timer);
     loop_defer(c->server->loop, &c->task);
 }
@@ -293,12 +302,8 @@ static void take_end(struct server_conn *c)
 /* The slice is used up in the middle of something, or between two messages. */
 static void take_pause(struct server_conn *c)
 {
-    if (c->in == SERVER_IN_HEAD) {
-        if (h1_reader_idle(&c->reader)) {
-            c->req.started_ns = 0;
-        } else {
-            c->in_due = c->req.started_ns + c->server->limits->head_time;
-        }
+    if (c->in == SERVER_IN_HEAD && !h1_reader_idle(&c->reader)) {
+        c->in_due = c->req.started_ns + c->server->limits->head_time;
     }
     arm(c);
 }
@@ -406,7 +411,7 @@ static void on_drained(void *owner)
         if (c->stream->queued == 0) {
             server_conn_finish(c);
         }
-    } else if (c->told_full && c->stream->queued <= c->server->limits->out_low) {
+    } else if (c->told_full) {
         c->told_full = false;
         c->server->ops->on_drained(&c->req);
     }
@@ -426,7 +431,7 @@ static void check_body_rate(struct server_conn *c)
         fail_request(c, 408, STR("the body came too slowly"));
         return;
     }
-;
+    c->in_mark = c->req.body_received;
     c->in_due = loop_now(c->server->loop) + limits->body_grace;
 }
 
@@ -490,17 +495,22 @@ void server_init(struct server *s, struct loop *loop, const struct limits *limit
 {
     *s = (struct server){.loop = loop, .limits = limits, .ops = ops, .owner = owner};
     list_init(&s->conns);
+    visitors_init(&s->visitors, (uint64_t)(uintptr_t)s);
     buf_init(&s->head_out, HEAD_OUT_MAX);
 }
 
 void server_take(struct server *s, struct stream *stream)
 {
-    if (s->draining) {
+    struct visitor *visitor = NULL;
+    struct str address = stream->peer_loopback ? STR_NONE : str_c(stream->peer);
+    if (s->draining ||
+        !visitors_enter(&s->visitors, address, s->limits->connections_per_ip, &visitor)) {
         stream_close(&stream, false);
         return;
     }
     struct server_conn *c = mem_alloc(sizeof(*c));
     c->server = s;
+    c->visitor = visitor;
     c->stream = stream;
     c->task.run = run_task;
     c->timer.fire = on_timer;
@@ -508,7 +518,7 @@ void server_take(struct server *s, struct stream *stream)
     buf_init(&c->surplus, s->limits->pipelined_bytes + SURPLUS_SLACK);
     buf_init(&c->held, HEAD_OUT_MAX);
     list_push_back(&s->conns, &c->link);
-    s->conn_count++;
+    count_conn(s, 1);
     stream_own(stream, &conn_events, c, s->limits->out_high, s->limits->out_low);
     reset_request(c);
     set_reading(c, true);
@@ -535,6 +545,7 @@ void server_fini(struct server *s)
         struct server_conn *c = CONTAINER_OF(s->conns.next, struct server_conn, link);
         server_conn_drop(c, SERVER_CUT, c->busy);
     }
+    visitors_fini(&s->visitors);
     buf_fini(&s->head_out);
 }
 

@@ -22,6 +22,7 @@
 #pragma once
 #include "base/limits.h"
 #include "http/h1.h"
+#include "http/visitors.h"
 #include "net/loop.h"
 #include "net/stream.h"
 
@@ -70,13 +71,16 @@ struct server {
     size_t conn_count; /* with those that only wait for the client to close */
     size_t busy_count; /* connections with a request in flight: what a drain waits for */
     bool draining;
-    struct buf head_out; /* scratch */
-    struct h1_head head; /* scratch, shared by all connections of the thread */
+    struct visitors visitors;                /* connections per address */
+    void (*on_conn_count)(struct server *s); /* may be null: conn_count has changed */
+    struct buf head_out;                     /* scratch */
+    struct h1_head head;                     /* scratch, shared by all connections of the thread */
 };
 
 void server_init(struct server *s, struct loop *loop, const struct limits *limits,
                  const struct server_ops *ops, void *owner);
-void server_take(struct server *s, struct stream *stream); /* a fresh connection; owns the stream */
+/* A fresh connection; owns the stream. Closes it at once when its address holds limits.connections_per_ip already. */
+void server_take(struct server *s, struct stream *stream);
 
 /* Drain: idle connections close, busy ones after their answer (with Connection: close). */
 void server_drain(struct server *s);

@@ -79,7 +79,6 @@ static void set_marks(struct server_conn *c, size_t high, size_t low)
 static void end_answer(struct server_conn *c)
 {
     c->out = SERVER_OUT_ENDED;
-    c->told_full = false;
     if (body_outstanding(c)) {
         server_conn_stop_input(c);
     }

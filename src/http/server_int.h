@@ -24,7 +24,8 @@ enum server_out {
 struct server_conn {
     struct list link; /* server.conns */
     struct server *server;
-    struct stream *stream; /* null when closed; the memory goes at the end of the turn */
+    struct visitor *visitor; /* its address's count; null when that is not counted */
+    struct stream *stream;   /* null when closed; the memory goes at the end of the turn */
     struct server_req req;
     struct h1_reader reader;
     struct buf surplus; /* bytes after the request in flight, not parsed yet */

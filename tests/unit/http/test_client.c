@@ -507,6 +507,8 @@ static void test_answer_before_the_request_is_sent(void **state)
         {OK, "head 200; body ok; end; ", false},
         {"HTTP/1.1 413 Large\r\nContent-Length: 2\r\n\r\nno", "head 413; body no; end; ", false},
         {LONG, "head 200; body ok1234567; end; ", true},
+        {"HTTP/1.1 413 Large\r\nContent-Length: 9\r\n\r\nno", "head 413; body no1234567; end; ",
+         false},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct site site;
@@ -523,10 +525,10 @@ static void test_answer_before_the_request_is_sent(void **state)
         fake_peer_send(&site.peers[0], str_c(cases[i].answer));
         fake_run_until_idle(site.fake);
         free(owned); /* the contract: head and body may go when on_head comes */
-        if (cases[i].all) {
+        if (n.ended == 0) {
             stream_read(site.peers[0].stream, true);
             fake_run_until_idle(site.fake);
-            assert_int_equal(site.peers[0].got.len, whole);
+            assert_true((site.peers[0].got.len == whole) == cases[i].all);
             fake_peer_send(&site.peers[0], STR("1234567"));
             fake_run_until_idle(site.fake);
         }
@@ -700,11 +702,52 @@ static void test_pause_in_the_last_slice(void **state)
     n.trick_at = 'h';
     site.answer = OK;
     run_one(&site, &n);
-    run_one(&site, &n);
-    check_note("both", &n, "head 200; body ok; end; head 200; body ok; end; ");
+    check_note("paused", &n, "head 200; body ok; end; ");
+    assert_int_equal(site.pool.idle_count, 1);
     fake_peer_close(&site.peers[0], STREAM_EOF);
     fake_run_until_idle(site.fake);
     assert_int_equal(site.pool.idle_count, 0);
+    note_fini(&n);
+    site_fini(&site);
+}
+
+/* Paused before the write that finds out that the connection is dead. */
+static void test_pause_outlives_a_replacement(void **state)
+{
+    (void)state;
+    struct site site;
+    struct note n;
+    site_init(&site, NULL);
+    note_init(&n, &site);
+    site.answer = OK;
+    run_one(&site, &n);
+    fake_peer_close(&site.peers[0], STREAM_RESET);
+    n.call.head = STR(REQUEST);
+    n.call.body = STR_NONE;
+    note_start(&n);
+    client_pause(&n.call, true);
+    fake_run_until_idle(site.fake);
+    assert_int_equal(site.peer_count, 2);
+    check_note("paused", &n, "head 200; body ok; end; ");
+    client_pause(&n.call, false);
+    fake_run_until_idle(site.fake);
+    check_note("resumed", &n, "head 200; body ok; end; head 200; body ok; end; ");
+    note_fini(&n);
+    site_fini(&site);
+}
+
+static void test_interim_answers_are_counted_per_call(void **state)
+{
+    (void)state;
+    struct site site;
+    struct note n;
+    site_init(&site, NULL);
+    note_init(&n, &site);
+    site.answer = INTERIM INTERIM INTERIM INTERIM INTERIM OK;
+    run_one(&site, &n);
+    run_one(&site, &n);
+    check_note("five each", &n, "head 200; body ok; end; head 200; body ok; end; ");
+    assert_int_equal(site.peer_count, 1);
     note_fini(&n);
     site_fini(&site);
 }
@@ -741,6 +784,8 @@ int main(void)
         cmocka_unit_test(test_pause_holds_the_upstream_back),
         cmocka_unit_test(test_pause_before_the_connection),
         cmocka_unit_test(test_pause_in_the_last_slice),
+        cmocka_unit_test(test_pause_outlives_a_replacement),
+        cmocka_unit_test(test_interim_answers_are_counted_per_call),
         cmocka_unit_test(test_names_of_failures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

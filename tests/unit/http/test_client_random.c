@@ -117,7 +117,8 @@ static struct fake_slices random_slices(struct chance *c)
 static void change_rule(struct chance *c)
 {
     static const size_t windows[] = {0, 0, 0, 20000, 60000};
-    struct fake_link link = {.slices[FAKE_NEAR] = random_slices(c), .secure = below(c, 4) == 0};
+    struct fake_link link = {.secure = below(c, 4) == 0};
+    link.slices[FAKE_NEAR] = random_slices(c);
     link.window[FAKE_NEAR] = windows[below(c, COUNT_OF(windows))];
     enum fake_answer answer = FAKE_ACCEPT;
     if (below(c, 4) == 0 || c->site.peer_count > PEERS_MAX - 8) {

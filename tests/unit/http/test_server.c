@@ -243,6 +243,19 @@ static void test_linger_is_bounded_in_bytes(void **state)
     world_fini(&w);
 }
 
+static void test_linger_counts_what_came_with_the_head(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, NULL);
+    w.limits.linger_bytes = 10;
+    world_send(&w, REFUSE "more than ten bytes");
+    assert_true(server_side_closed(&w));
+    check_log(&w, "at once", "head POST /refuse; done sent; ");
+    check_sent(&w, "at once", REFUSED);
+    world_fini(&w);
+}
+
 /* A client that writes its whole body before it reads: the refusal must get through. */
 static void test_refusal_reaches_a_client_that_writes_first(void **state)
 {
@@ -617,6 +630,8 @@ static void test_fini_cuts_what_runs(void **state)
         fake_run_until_idle(w.fake);
         check_log(&w, sends[i], calls[i]);
         assert_true(w.peer.ended);
+        bool cut = w.outcome == SERVER_CUT; /* the client must not take it for an end */
+        assert_int_equal(w.peer.how, cut ? STREAM_RESET : STREAM_EOF);
         world_fini(&w);
     }
 }
@@ -691,6 +706,7 @@ int main(void)
         cmocka_unit_test(test_refusal_arrives_and_the_body_is_discarded),
         cmocka_unit_test(test_linger_ends_when_the_client_closes),
         cmocka_unit_test(test_linger_is_bounded_in_bytes),
+        cmocka_unit_test(test_linger_counts_what_came_with_the_head),
         cmocka_unit_test(test_refusal_reaches_a_client_that_writes_first),
         cmocka_unit_test(test_smuggling_closes_at_once),
         cmocka_unit_test(test_row_46_client_vanishes),

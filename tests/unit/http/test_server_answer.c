@@ -114,6 +114,8 @@ static const struct story stories[] = {
     {"stream begun in on_head, no body", "GET /both HTTP/1.1\r\n" HOST "\r\n",
      "head GET /both; end 0; done sent; ",
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" CHUNKS, false, 0},
+    {"accepted and answered in on_head", "GET /quick HTTP/1.1\r\n" HOST "\r\n",
+     "head GET /quick; done sent; ", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nquick", false, 0},
     {"too large by its length", "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 6\r\n\r\nabcdef",
      "head POST /echo; bad 413; done sent; ", TOO_LARGE, true, 5},
     {"too large by its chunks",

@@ -19,6 +19,7 @@
  *   /stream  accepts, then three chunks           /rude    like /stream, then_close
  *   /late    accepts, leaves the rest to the test /early   accepts, answers at the first body bytes
  *   /both    accepts, begins in on_head           /flood   accepts, sends world.flood bytes
+ *   /quick   accepts and answers in on_head
  * any other  404 */
 struct world {
     struct fake *fake;
@@ -105,10 +106,12 @@ static inline void kit_on_head(struct server_req *req, const struct h1_head *hea
         server_answer(req, 204, NULL, 0, STR_NONE);
     } else if (path_is(w, "/echo") || path_is(w, "/late") || path_is(w, "/stream") ||
                path_is(w, "/flood") || path_is(w, "/rude") || path_is(w, "/early") ||
-               path_is(w, "/both")) {
+               path_is(w, "/both") || path_is(w, "/quick")) {
         server_accept(req, w->max);
         if (path_is(w, "/both")) {
             server_begin(req, 200, NULL, 0);
+        } else if (path_is(w, "/quick")) {
+            server_answer(req, 200, NULL, 0, STR("quick"));
         }
     } else {
         server_answer(req, 404, NULL, 0, STR_NONE);

@@ -203,7 +203,9 @@ static void run_scenario(uint64_t seed)
     ops.on_done = on_done_counting;
     running = seed;
     c->rng = seed;
-    struct fake_link link = {.slices = {random_slices(c), random_slices(c)}};
+    struct fake_link link = {0};
+    link.slices[0] = random_slices(c);
+    link.slices[1] = random_slices(c);
     link.window[0] = windows[fake_random_below(&c->rng, COUNT_OF(windows))];
     link.window[1] = windows[fake_random_below(&c->rng, COUNT_OF(windows))];
     link.secure = maybe(c, 4);
