@@ -102,7 +102,7 @@ static const bool every_object_alone = false;
 
 void *arena_alloc(struct arena *a, size_t n)
 {
-    size_t room = (n + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
+    size_t room = (n + (n == 0) + ALIGNMENT - 1) & ~(ALIGNMENT - 1); /* never null, even for none */
     must(room >= n);
     a->used += room;
     if (a->used > a->max) {

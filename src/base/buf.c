@@ -77,24 +77,12 @@ void buf_advance(struct buf *b, size_t n)
     b->len += n;
 }
 
-void buf_add(struct buf *b, struct str s)
+void buf_add_slow(struct buf *b, struct str s)
 {
-    if (s.n == 0) {
-        return;
-    }
     char *to = buf_room(b, s.n);
     if (to) {
         memcpy(to, s.p, s.n);
         b->len += s.n;
-    }
-}
-
-void buf_add_char(struct buf *b, char c)
-{
-    char *to = buf_room(b, 1);
-    if (to) {
-        *to = c;
-        b->len++;
     }
 }
 

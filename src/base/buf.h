@@ -27,8 +27,26 @@ static inline struct str buf_str(const struct buf *b)
 char *buf_room(struct buf *b, size_t n);
 void buf_advance(struct buf *b, size_t n);
 
-void buf_add(struct buf *b, struct str s);
-void buf_add_char(struct buf *b, char c);
+void buf_add_slow(struct buf *b, struct str s); /* grows, or fails */
+
+/* Inline: a response head is some thirty of these. */
+static inline void buf_add(struct buf *b, struct str s)
+{
+    if (LIKELY(s.n <= b->cap - b->len)) {
+        if (s.n > 0) {
+            memcpy(b->p + b->len, s.p, s.n);
+            b->len += s.n;
+        }
+        return;
+    }
+    buf_add_slow(b, s);
+}
+
+static inline void buf_add_char(struct buf *b, char c)
+{
+    buf_add(b, (struct str){&c, 1});
+}
+
 void buf_add_u64(struct buf *b, uint64_t value);
 void buf_add_hex(struct buf *b, uint64_t value); /* lower case, no leading zeros */
 void buf_add_fmt(struct buf *b, const char *fmt, ...)

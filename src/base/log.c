@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* log.c - JSON lines to a descriptor.
  *
- * A line is gathered in a buffer and written with one write(2). The descriptor may be a full pipe: with O_NONBLOCK set
+ * A line is gathered in a buffer and written with one write(2), alone or as part of a batch. The descriptor may be a full pipe: with O_NONBLOCK set
  * by whoever opened it, EAGAIN drops the line and counts it. The escaper is the one place that decides what untrusted
  * text may look like in a terminal: control characters, DEL, the C1 range and the Unicode line separators leave as
  * \uXXXX, bytes that are not UTF-8 as U+FFFD. */
@@ -12,7 +12,9 @@
 
 #include "base/utf8.h"
 
-#define LINE_MAX_BYTES ((size_t)64 * 1024)
+#define LINE_MAX_BYTES   ((size_t)64 * 1024)
+#define BATCH_MAX_BYTES  (2 * LINE_MAX_BYTES)
+#define LINE_USUAL_BYTES ((size_t)1024)
 
 void log_init(struct log *l, int fd, enum log_level level, struct clock *clock)
 {
@@ -49,9 +51,25 @@ static bool is_unprintable(uint32_t scalar)
            (scalar >= 0x2066 && scalar <= 0x2069);
 }
 
+/* How many bytes at the front need neither escaping nor a look at UTF-8: nearly always all of them. */
+static size_t plain_len(struct str s)
+{
+    size_t i = 0;
+    while (i < s.n && s.p[i] >= 0x20 && s.p[i] < 0x7f && s.p[i] != '"' && s.p[i] != '\\') {
+        i++;
+    }
+    return i;
+}
+
 void log_escape(struct buf *out, struct str value)
 {
     while (value.n > 0) {
+        size_t plain = plain_len(value);
+        buf_add(out, str_take(value, plain));
+        value = str_skip(value, plain);
+        if (value.n == 0) {
+            break;
+        }
         uint32_t scalar;
         unsigned n = utf8_decode(value, &scalar);
         if (n == 0) {
@@ -73,19 +91,21 @@ void log_begin(struct log_line *line, struct log *l, enum log_level level, const
 {
     char stamp[CLOCK_RFC3339_LEN];
     line->log = l && level >= l->level ? l : NULL;
+    line->level = level;
     if (!line->log) {
         return;
     }
     buf_init(&line->text, LINE_MAX_BYTES);
+    (void)buf_room(&line->text, LINE_USUAL_BYTES);
     clock_format_rfc3339(l->clock->wall_ns(l->clock), stamp);
     buf_add(&line->text, STR("{\"time\":\""));
     buf_add(&line->text, str_of(stamp, sizeof(stamp)));
     buf_add_char(&line->text, '"');
     log_str(line, "level", str_c(level_name(level)));
     log_str(line, "event", str_c(event));
-    uint64_t dropped = __atomic_exchange_n(&l->dropped, 0, __ATOMIC_RELAXED);
-    if (dropped) {
-        log_u64(line, "dropped", dropped);
+    line->carried = __atomic_exchange_n(&l->dropped, 0, __ATOMIC_RELAXED);
+    if (line->carried) {
+        log_u64(line, "dropped", line->carried);
     }
 }
 
@@ -131,6 +151,35 @@ void log_bool(struct log_line *line, const char *key, bool value)
     }
 }
 
+static void count_lost(struct log *l, uint64_t lines)
+{
+    __atomic_fetch_add(&l->dropped, lines, __ATOMIC_RELAXED);
+}
+
+static bool write_out(int fd, struct str text)
+{
+    ssize_t n;
+    do {
+        n = write(fd, text.p, text.n);
+    } while (n < 0 && errno == EINTR);
+    return n >= 0;
+}
+
+static void add_to_batch(struct log_line *line)
+{
+    struct log *l = line->log;
+    if (l->batch.len + line->text.len > l->batch.max) {
+        log_flush(l);
+    }
+    bool first = l->batch.len == 0;
+    buf_add(&l->batch, buf_str(&line->text));
+    if (line->level == LOG_ERROR) {
+        log_flush(l);
+    } else if (first) {
+        l->on_batch(l);
+    }
+}
+
 void log_end(struct log_line *line)
 {
     struct log *l = line->log;
@@ -138,15 +187,41 @@ void log_end(struct log_line *line)
         return;
     }
     buf_add(&line->text, STR("}\n"));
-    ssize_t n;
-    do {
-        n = write(l->fd, line->text.p, line->text.len);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0 || line->text.failed) {
-        __atomic_fetch_add(&l->dropped, 1, __ATOMIC_RELAXED);
+    if (line->text.failed) { /* a line without its end would spoil the next one */
+        count_lost(l, line->carried + 1);
+    } else if (l->batch.max == 0) {
+        if (!write_out(l->fd, buf_str(&line->text))) {
+            count_lost(l, line->carried + 1);
+        }
+    } else {
+        add_to_batch(line);
     }
     buf_fini(&line->text);
     line->log = NULL;
+}
+
+void log_batch(struct log *l, void (*on_batch)(struct log *l))
+{
+    buf_init(&l->batch, BATCH_MAX_BYTES);
+    l->on_batch = on_batch;
+}
+
+void log_flush(struct log *l)
+{
+    if (l->batch.len > 0 && !write_out(l->fd, buf_str(&l->batch))) {
+        uint64_t lines = 0;
+        for (size_t i = 0; i < l->batch.len; i++) {
+            lines += l->batch.p[i] == '\n';
+        }
+        count_lost(l, lines);
+    }
+    buf_reset(&l->batch);
+}
+
+void log_fini(struct log *l)
+{
+    log_flush(l);
+    buf_fini(&l->batch);
 }
 
 void log_note(struct log *l, enum log_level level, const char *event, struct str message)

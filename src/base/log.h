@@ -18,14 +18,25 @@ struct log {
     enum log_level level; /* below this nothing is written */
     struct clock *clock;
     uint64_t dropped; /* lines lost to a full sink; atomic */
+    struct buf
+        batch; /* with a maximum: lines wait here for log_flush, and one thread owns the log */
+    void (*on_batch)(struct log *l); /* the first line of a batch came: see to a flush */
 };
 
 struct log_line {
     struct log *log; /* null: the level is off and every call below is a no-op */
+    enum log_level level;
     struct buf text;
+    uint64_t carried; /* losses that this line tells; they count again when it is lost too */
 };
 
 void log_init(struct log *l, int fd, enum log_level level, struct clock *clock);
+void log_fini(struct log *l); /* flushes */
+
+/* A busy thread writes many lines a second; a system call for each is dear. From now on lines up to `warn` wait in a
+ * batch, which leaves when it is full, with the first error line, or when the owner calls log_flush. */
+void log_batch(struct log *l, void (*on_batch)(struct log *l));
+void log_flush(struct log *l);
 
 /* {"time":"…","level":"info","event":"<event>" … — then fields, then log_end. The line must be ended. */
 void log_begin(struct log_line *line, struct log *l, enum log_level level, const char *event);

@@ -22,6 +22,7 @@
 #include "net/loop_uv.h"
 #include "net/tls.h"
 
+#define LOG_DELAY   (50 * NS_PER_MS) /* a person who follows the log does not notice */
 #define CUT_TIME    (5 * NS_PER_S)
 #define WORKERS_MAX 256
 
@@ -32,6 +33,8 @@ struct resident {
     struct loop *loop;
     struct worker worker;
     struct metrics metrics;
+    struct log log; /* its own batch; same sink */
+    struct timer log_timer;
     struct listener **listeners; /* by index in config.listen */
     struct timer patience;
     bool cut;
@@ -80,6 +83,19 @@ static struct resident *take_message(struct post *post)
     return r;
 }
 
+/* --- a worker's log --- */
+
+static void flush_log(struct timer *t)
+{
+    log_flush(&CONTAINER_OF(t, struct resident, log_timer)->log);
+}
+
+static void log_has_lines(struct log *l)
+{
+    struct resident *r = CONTAINER_OF(l, struct resident, log);
+    loop_timer(r->loop, &r->log_timer, LOG_DELAY);
+}
+
 /* --- a worker's end --- */
 
 static void close_listeners(struct resident *r)
@@ -108,6 +124,8 @@ static void stop_worker(struct post *post)
     close_listeners(r);
     r->worker.on_drained = NULL;
     worker_fini(&r->worker);
+    loop_timer_clear(r->loop, &r->log_timer);
+    log_fini(&r->log);
     send_message(r->house->loop, r, note_gone);
     loop_uv_stop(r->loop);
 }
@@ -323,9 +341,12 @@ static bool open_listeners(struct house *h, struct resident *r, struct buf *why)
 
 static bool open_resident(struct house *h, struct resident *r, struct buf *why)
 {
-    struct worker_env env = {.log = h->log, .random = &random_system, .metrics = &r->metrics};
+    struct worker_env env = {.log = &r->log, .random = &random_system, .metrics = &r->metrics};
     r->house = h;
     r->patience.fire = patience_ended;
+    r->log_timer.fire = flush_log;
+    log_init(&r->log, h->log->fd, h->log->level, h->log->clock);
+    log_batch(&r->log, log_has_lines);
     r->loop = loop_uv_new(&clock_system);
     worker_init(&r->worker, r->loop, h->config, &env);
     r->worker.owner = r;
@@ -485,6 +506,8 @@ static void free_resident(struct resident *r)
             listener_close(&r->listeners[i]);
         }
         worker_fini(&r->worker);
+        loop_timer_clear(r->loop, &r->log_timer);
+        log_fini(&r->log);
     }
     free(r->listeners);
     loop_uv_free(&r->loop);
