@@ -10,6 +10,7 @@
  * for each address, tls_ns for the proxy's answer and for the handshake. Every address is tried;
  * the sentence at the end names each with its own reason.
  *
+ * A resolver that fails or is slow is bridged with its last good answer, if that is recent (dns.c).
  * With a proxy, the name of the target is resolved by the proxy. Its answer is read strictly: a
  * status line, fields with a colon, an empty line, at most 8 KiB, and not a byte after it, since
  * nobody may speak before us. Any 2xx opens the tunnel.
@@ -317,7 +318,7 @@ static void on_connected(void *owner, int status);
 static void connect_next(struct dial_run *run)
 {
     while (run->tried < run->addrs.count) {
-        const struct sockaddr *to = &run->addrs.at[run->tried++].any;
+        const union dns_addr *to = &run->addrs.at[run->tried++];
         int error = 0;
         run->stream = tcp_new_connecting(run->loop, to, &error, on_connected, run);
         if (run->stream) {
@@ -364,12 +365,23 @@ static void fail_dns(struct dial_run *run, struct str reason)
     fail(run);
 }
 
+/* The resolver is in trouble, or too slow. dns.c has dropped what it denied. */
+static void use_last_good(struct dial_run *run, struct str reason)
+{
+    if (dns_lookup_last_good(run->loop, hop_host(run), hop_port(run), &run->addrs)) {
+        dns_cancel(&run->query);
+        connect_next(run);
+    } else {
+        fail_dns(run, reason);
+    }
+}
+
 static void on_resolved(void *owner, int error, const struct dns_addrs *addrs)
 {
     struct dial_run *run = owner;
     run->query = NULL;
     if (error != 0) {
-        fail_dns(run, str_c(uv_strerror(error)));
+        use_last_good(run, str_c(uv_strerror(error)));
         return;
     }
     run->addrs = *addrs;
@@ -403,7 +415,7 @@ static void on_limit(struct timer *timer)
     add_limit(&reason,
               run->phase == DIAL_DNS || run->phase == DIAL_CONNECT ? to->connect_ns : to->tls_ns);
     switch (run->phase) {
-    case DIAL_DNS: fail_dns(run, buf_str(&reason)); break;
+    case DIAL_DNS: use_last_good(run, buf_str(&reason)); break;
     case DIAL_CONNECT: give_up_address(run, buf_str(&reason)); break;
     case DIAL_PROXY: fail_proxy(run, STR("did not answer in time")); break;
     case DIAL_TLS: fail_tls(run, buf_str(&reason)); break;

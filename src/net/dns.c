@@ -9,7 +9,11 @@
  * A lookup cannot be stopped once a thread has it. dns_cancel only takes the owner away; the query
  * frees itself when the thread comes back.
  *
- * Not here: a cache (connections are pooled, so lookups are rare) and any time limit (dial.c). */
+ * The last good answer of each name is kept. It is not a cache: every dial asks (connections are
+ * pooled, so that is rare). It is what dial.c falls back on, for at most five minutes, when the
+ * resolver itself is in trouble; a name that the resolver denies is gone at once.
+ *
+ * Not here: any time limit (dial.c). */
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -19,7 +23,18 @@
 #include "base/must.h"
 #include "net/net_int.h"
 
-enum { HOST_MAX = 255 };
+enum { HOST_MAX = 255, NAMES_MAX = 256 };
+
+#define LAST_GOOD_NS (300 * NS_PER_S)
+
+/* Names come from the configuration; the bound is for one that is reloaded again and again. */
+struct dns_name {
+    struct list link; /* in loop_uv.names */
+    uint64_t at_ns;
+    struct dns_addrs addrs;
+    struct str host; /* in `text` */
+    char text[HOST_MAX];
+};
 
 struct dns_query {
     uv_getaddrinfo_t req;
@@ -28,6 +43,8 @@ struct dns_query {
     void *owner; /* meaningless once cancelled */
     uint16_t port;
     bool cancelled;
+    struct str host; /* in `text` */
+    char text[HOST_MAX + 1];
 };
 
 void dns_addr_text(const struct sockaddr *addr, char *out, size_t cap)
@@ -134,14 +151,97 @@ static void take_alternating(const struct addrinfo *all, uint16_t port, struct d
     }
 }
 
+/* --- the last good answers --- */
+
+static void set_port(struct dns_addrs *addrs, uint16_t port)
+{
+    for (unsigned i = 0; i < addrs->count; i++) {
+        if (addrs->at[i].any.sa_family == AF_INET) {
+            addrs->at[i].v4.sin_port = htons(port);
+        } else {
+            addrs->at[i].v6.sin6_port = htons(port);
+        }
+    }
+}
+
+static struct dns_name *find_name(const struct loop_uv *l, struct str host)
+{
+    for (struct list *at = l->names.next; at != &l->names; at = at->next) {
+        struct dns_name *n = CONTAINER_OF(at, struct dns_name, link);
+        if (str_ieq(n->host, host)) {
+            return n;
+        }
+    }
+    return NULL;
+}
+
+static void forget(struct loop_uv *l, struct dns_name *n)
+{
+    list_unlink(&n->link);
+    l->name_count--;
+    free(n);
+}
+
+void dns_remember(struct loop_uv *l, struct str host, const struct dns_addrs *addrs)
+{
+    struct dns_name *n = find_name(l, host);
+    if (n) {
+        list_unlink(&n->link);
+    } else {
+        n = mem_alloc(sizeof(*n));
+        memcpy(n->text, host.p, host.n);
+        n->host = str_of(n->text, host.n);
+        l->name_count++;
+    }
+    n->at_ns = loop_now(&l->base);
+    n->addrs = *addrs;
+    list_push_front(&l->names, &n->link);
+    if (l->name_count > NAMES_MAX) {
+        forget(l, CONTAINER_OF(l->names.prev, struct dns_name, link));
+    }
+}
+
+bool dns_lookup_last_good(struct loop_uv *l, struct str host, uint16_t port, struct dns_addrs *out)
+{
+    const struct dns_name *n = find_name(l, host);
+    if (!n || loop_now(&l->base) - n->at_ns > LAST_GOOD_NS) {
+        return false;
+    }
+    *out = n->addrs;
+    set_port(out, port);
+    return true;
+}
+
+void dns_forget_all(struct loop_uv *l)
+{
+    while (!list_empty(&l->names)) {
+        forget(l, CONTAINER_OF(l->names.next, struct dns_name, link));
+    }
+}
+
+static void keep_or_forget(struct loop_uv *l, struct str host, int error,
+                           const struct dns_addrs *addrs)
+{
+    struct dns_name *n = find_name(l, host);
+    if (error == 0) {
+        dns_remember(l, host, addrs);
+    } else if (n && (error == UV_EAI_NONAME || error == UV_EAI_NODATA)) {
+        forget(l, n);
+    }
+}
+
+/* --- asking --- */
+
 static void on_answer(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
 {
     struct dns_query *q = CONTAINER_OF(req, struct dns_query, req);
     loop_uv_wake(q->loop);
+    struct dns_addrs addrs = {.count = 0};
+    take_alternating(all, q->port, &addrs);
+    int error = status == 0 && addrs.count == 0 ? UV_EAI_NODATA : status;
+    keep_or_forget(q->loop, q->host, error,
+                   &addrs); /* an answer that came too late helps the next */
     if (!q->cancelled) {
-        struct dns_addrs addrs = {.count = 0};
-        take_alternating(all, q->port, &addrs);
-        int error = status == 0 && addrs.count == 0 ? UV_EAI_NODATA : status;
         q->done(q->owner, error, &addrs);
     }
     uv_freeaddrinfo(all);
@@ -153,15 +253,15 @@ struct dns_query *dns_ask(struct loop_uv *l, struct str host, uint16_t port,
                           void *owner)
 {
     must(host.n <= HOST_MAX);
-    char text[HOST_MAX + 1] = {0};
-    memcpy(text, host.p, host.n);
     struct dns_query *q = mem_alloc(sizeof(*q));
+    memcpy(q->text, host.p, host.n);
+    q->host = str_of(q->text, host.n);
     q->loop = l;
     q->done = done;
     q->owner = owner;
     q->port = port;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    int error = uv_getaddrinfo(&l->uv, &q->req, on_answer, text, NULL, &hints);
+    int error = uv_getaddrinfo(&l->uv, &q->req, on_answer, q->text, NULL, &hints);
     if (error != 0) { /* a name that IDNA refuses */
         free(q);
         return NULL;

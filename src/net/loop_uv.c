@@ -155,6 +155,7 @@ struct loop *loop_uv_new(struct clock *clock)
     list_init(&l->dials);
     list_init(&l->listeners);
     list_init(&l->signals);
+    list_init(&l->names);
     buf_init(&l->tls_out, SIZE_MAX);
     init_handles(l);
     return &l->base;
@@ -220,6 +221,7 @@ void loop_uv_free(struct loop **loop)
     must(uv_loop_close(&l->uv) == 0);
     timers_fini(&l->base.timers);
     buf_fini(&l->tls_out);
+    dns_forget_all(l);
     free(l);
 }
 

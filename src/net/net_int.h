@@ -20,6 +20,19 @@
 #define NET_READS_PER_TURN 4U /* of one stream, so that one fast peer cannot starve the others */
 #define NET_RECORD_SIZE    (16U * 1024U)
 
+#define DNS_ADDRS_MAX 16
+
+union dns_addr {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct dns_addrs {
+    union dns_addr at[DNS_ADDRS_MAX];
+    unsigned count;
+};
+
 struct loop_uv {
     struct loop base;
     uv_loop_t uv;
@@ -36,6 +49,8 @@ struct loop_uv {
     struct list dials;            /* ... every dial in progress ... */
     struct list listeners;
     struct list signals; /* ... all for loop_uv_free */
+    struct list names;   /* the last good answers of the resolver, newest first (dns.c) */
+    unsigned name_count;
     const struct dns_host *hosts;
     unsigned host_count;
     struct buf tls_out; /* ciphertext of one operation; empty whenever an owner runs */
@@ -61,7 +76,7 @@ struct stream *tcp_new_accepted(struct loop_uv *l, int fd, const struct sockaddr
 /* Starts to connect. `done` gets 0 or a libuv error, never from inside this call and never after
  * the stream was closed; the stream is usable after 0 and must be closed after anything else. Null
  * and *error when the system refuses at once. */
-struct stream *tcp_new_connecting(struct loop_uv *l, const struct sockaddr *to, int *error,
+struct stream *tcp_new_connecting(struct loop_uv *l, const union dns_addr *to, int *error,
                                   void (*done)(void *owner, int status), void *owner);
 /* `queued` and `taken` are copied there with every change: TLS shows those of its socket. */
 void tcp_set_mirror(struct stream *s, struct stream *mirror);
@@ -93,19 +108,6 @@ SSL *tls_server_session(struct tls_server *t);
 void tls_explain(struct buf *why);
 
 /* --- names (dns.c) --- */
-#define DNS_ADDRS_MAX 16
-
-union dns_addr {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-struct dns_addrs {
-    union dns_addr at[DNS_ADDRS_MAX];
-    unsigned count;
-};
-
 /* A table that is asked before the system's resolver; for tests. */
 struct dns_host {
     struct str name;
@@ -127,6 +129,10 @@ struct dns_query *dns_ask(struct loop_uv *l, struct str host, uint16_t port,
                           void (*done)(void *owner, int error, const struct dns_addrs *addrs),
                           void *owner);
 void dns_cancel(struct dns_query **q);
+/* What the name last resolved to, if that is not long ago: for when the resolver fails. */
+bool dns_lookup_last_good(struct loop_uv *l, struct str host, uint16_t port, struct dns_addrs *out);
+void dns_remember(struct loop_uv *l, struct str host, const struct dns_addrs *addrs);
+void dns_forget_all(struct loop_uv *l);
 
 /* --- dialling and listening, as the loop sees them --- */
 void dial_uv_start(struct loop *loop, struct dial *dial, const struct dial_to *to);

@@ -58,6 +58,7 @@ struct chunk {
 
 struct connecting {
     uv_connect_t req;
+    union dns_addr to;
     void (*done)(void *owner, int status);
     void *owner;
 };
@@ -216,6 +217,12 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
     }
 }
 
+static void start_polling(struct tcp *t)
+{
+    t->polling = true;
+    must(uv_read_start((uv_stream_t *)&t->uv, lend_buffer, on_read) == 0);
+}
+
 static void set_read(struct stream *s, bool on)
 {
     struct tcp *t = tcp_of(s);
@@ -225,8 +232,7 @@ static void set_read(struct stream *s, bool on)
     }
     t->want_read = on;
     if (on && !t->polling && !t->broken) {
-        t->polling = true;
-        must(uv_read_start((uv_stream_t *)&t->uv, lend_buffer, on_read) == 0);
+        start_polling(t);
     }
 }
 
@@ -478,15 +484,11 @@ struct stream *tcp_new_accepted(struct loop_uv *l, int fd, const struct sockaddr
 
 /* On loopback a socket that dials a port in the ephemeral range may be given that very port and
  * then reach itself. Nobody listens there. */
-static bool reached_itself(const struct tcp *t)
+static bool reached_itself(const struct tcp *t, const union dns_addr *there)
 {
     union dns_addr here = {0};
-    union dns_addr there = {0};
-    socklen_t here_len = sizeof(here);
-    socklen_t there_len = sizeof(there);
-    return getsockname(fd_of(t), &here.any, &here_len) == 0 &&
-           getpeername(fd_of(t), &there.any, &there_len) == 0 && here_len == there_len &&
-           memcmp(&here, &there, here_len) == 0;
+    socklen_t len = sizeof(here);
+    return getsockname(fd_of(t), &here.any, &len) == 0 && memcmp(&here, there, len) == 0;
 }
 
 static void on_connected(uv_connect_t *req, int status)
@@ -499,17 +501,17 @@ static void on_connected(uv_connect_t *req, int status)
         return;
     }
     loop_uv_wake(loop_of(t));
-    if (status == 0 && reached_itself(t)) {
+    if (status == 0 && reached_itself(t, &done.to)) {
         status = UV_ECONNREFUSED;
     }
     done.done(done.owner, status);
 }
 
-struct stream *tcp_new_connecting(struct loop_uv *l, const struct sockaddr *to, int *error,
+struct stream *tcp_new_connecting(struct loop_uv *l, const union dns_addr *to, int *error,
                                   void (*done)(void *owner, int status), void *owner)
 {
-    struct tcp *t = new_tcp(l, to);
-    *error = uv_tcp_init_ex(&l->uv, &t->uv, to->sa_family);
+    struct tcp *t = new_tcp(l, &to->any);
+    *error = uv_tcp_init_ex(&l->uv, &t->uv, to->any.sa_family);
     if (*error != 0) {
         list_unlink(&t->link);
         free(t);
@@ -517,14 +519,15 @@ struct stream *tcp_new_connecting(struct loop_uv *l, const struct sockaddr *to, 
     }
     tcp_set_options(fd_of(t));
     t->connecting = mem_alloc(sizeof(*t->connecting));
-    *t->connecting = (struct connecting){.done = done, .owner = owner};
-    *error = uv_tcp_connect(&t->connecting->req, &t->uv, to, on_connected);
+    *t->connecting = (struct connecting){.to = *to, .done = done, .owner = owner};
+    *error = uv_tcp_connect(&t->connecting->req, &t->uv, &to->any, on_connected);
     if (*error != 0) {
         free(t->connecting);
         t->connecting = NULL;
         close_tcp(&t->base, false);
         return NULL;
     }
+    start_polling(t); /* with the same epoll_ctl that waits for the connection */
     return &t->base;
 }
 

@@ -248,12 +248,9 @@ static void on_inner_bytes(void *owner, struct str bytes)
     t->in = bytes;
     pump(t);
     if (t->in.n > 0) {
+        must_debug(!t->want_read); /* only that leaves a rest, and it stopped the inner stream */
         buf_add(&t->stash, t->in);
-        stream_read(t->inner, false);
         t->in = STR_NONE;
-        if (t->want_read) { /* switched off and on again: what is left waits for nobody else */
-            loop_defer(t->base.loop, &t->later);
-        }
     }
 }
 

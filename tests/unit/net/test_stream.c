@@ -76,7 +76,7 @@ static void echoes(void **state)
 
 /* --- back-pressure --- */
 
-enum { BIG = 64 * 1024 * 1024, PIECE = 1024 * 1024 };
+enum { BIG = 64 * 1024 * 1024, PIECE = 1024 * 1024, SMALL = 4001, HELPING = 200 * 1024 };
 
 struct slow {
     struct rig *r;
@@ -87,6 +87,7 @@ struct slow {
     unsigned moves;   /* how often `taken` had grown */
     unsigned wrong;   /* bytes that are not what was written */
     unsigned unasked; /* slices while reading was off */
+    size_t unread;    /* of this helping */
     bool on;
 };
 
@@ -103,8 +104,9 @@ static void slow_bytes(void *owner, struct str bytes)
         s->wrong += bytes.p[i] != pattern(s->bytes + i);
     }
     s->bytes += bytes.n;
-    s->on = false;
-    stream_read(s->s, false);
+    s->unread -= bytes.n < s->unread ? bytes.n : s->unread;
+    s->on = s->unread > 0;
+    stream_read(s->s, s->on);
 }
 
 static bool slow_done(void *ctx)
@@ -115,6 +117,7 @@ static bool slow_done(void *ctx)
         s->moves++;
     }
     s->on = true;
+    s->unread = HELPING;
     stream_read(s->s, true);
     return s->bytes >= BIG;
 }
@@ -132,11 +135,13 @@ static void holds_back_a_writer(void **state)
     stream_own(far.s, &slow_events, &slow, SIZE_MAX, 0);
     char *piece = malloc(PIECE);
     assert_non_null(piece);
-    for (size_t at = 0; at < BIG; at += PIECE) {
-        for (size_t i = 0; i < PIECE; i++) {
+    for (size_t at = 0; at < BIG;) {
+        size_t n = at < BIG / 4 ? SMALL : BIG - at < PIECE ? BIG - at : PIECE;
+        for (size_t i = 0; i < n; i++) {
             piece[i] = pattern(at + i);
         }
-        ear_write(&near, str_of(piece, PIECE));
+        ear_write(&near, str_of(piece, n));
+        at += n;
     }
     memset(piece, 0, PIECE); /* the stream has copies */
     free(piece);
