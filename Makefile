@@ -137,7 +137,8 @@ tsan: ## Tests under ThreadSanitizer
 
 # --- fuzzers: clang, libFuzzer; FUZZ_SECONDS per target ---
 FUZZ_SECONDS ?= 60
-fuzz: deps ## Run each fuzzer for FUZZ_SECONDS (default 60)
+fuzz: ## Run each fuzzer for FUZZ_SECONDS (default 60)
+	@tools/install-deps fuzz
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang SAN=address,undefined,fuzzer-no-link OPT=-O1 fuzz-build
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) B=build/fuzz tools/run-fuzz $(FUZZ_SRC:fuzz/%.c=%)
 fuzz-build: $(FUZZ_BIN)
