@@ -291,6 +291,14 @@ void json_put_text(struct json_writer *w, struct str escaped)
     add_quoted(w, escaped, true);
 }
 
+void json_put_clean_text(struct json_writer *w, struct str escaped)
+{
+    begin_value(w);
+    buf_add_char(w->out, '"');
+    buf_add(w->out, escaped);
+    buf_add_char(w->out, '"');
+}
+
 void json_put_raw(struct json_writer *w, struct str span)
 {
     must(span.n > 0);
@@ -340,6 +348,12 @@ void json_str_add_text(struct json_writer *w, struct str escaped)
 {
     must(w->state[w->depth] == WRITER_STRING);
     add_span(w->out, escaped);
+}
+
+void json_str_add_clean_text(struct json_writer *w, struct str escaped)
+{
+    must(w->state[w->depth] == WRITER_STRING);
+    buf_add(w->out, escaped);
 }
 
 void json_close_str(struct json_writer *w)

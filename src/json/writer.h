@@ -34,12 +34,16 @@ void json_put_i64(struct json_writer *w, int64_t v);
 void json_put_bool(struct json_writer *w, bool v);
 void json_put_null(struct json_writer *w);
 
+/* A raw string span that the reader flagged as free of lone surrogates (no JSON_LONE): copied without a look. */
+void json_put_clean_text(struct json_writer *w, struct str escaped);
+
 /* A string built from several pieces: open, any mix of plain and escaped, close. A piece holds
  * whole characters and whole escapes: half a UTF-8 sequence or half a surrogate pair is replaced
  * by U+FFFD. */
 void json_open_str(struct json_writer *w);
 void json_str_add(struct json_writer *w, struct str plain);
 void json_str_add_text(struct json_writer *w, struct str escaped);
+void json_str_add_clean_text(struct json_writer *w, struct str escaped);
 void json_close_str(struct json_writer *w);
 
 /* The grammar is complete: one value written, nothing open. */
