@@ -157,6 +157,7 @@ static void scan_text(struct message *m, struct str raw)
         show_plain(m, buf_str(&shown));
     }
     if (hit) {
+        buf_reset(&m->carry); /* it stood behind the match */
         message_finish(m, STOP_SEQUENCE, m->stop.match);
     }
     buf_fini(&plain);
@@ -208,10 +209,11 @@ static void push_whole(struct message *m, enum block_kind kind, struct text text
 /* The other half will not come. */
 static void flush_carry(struct message *m)
 {
-    struct text half = {buf_str(&m->carry), true};
-    if (half.raw.n > 0) {
-        push_whole(m, m->carry_kind, half);
+    char half[ESCAPE_LEN];
+    if (m->carry.len == ESCAPE_LEN) {
+        memcpy(half, m->carry.p, sizeof(half));
         buf_reset(&m->carry);
+        push_whole(m, m->carry_kind, (struct text){str_of(half, sizeof(half)), true});
     }
 }
 
@@ -292,19 +294,17 @@ void message_finish(struct message *m, enum stop_reason reason, struct str stop_
     set_state(m, MESSAGE_FINISHING);
 }
 
-/* About four bytes a token: only when the upstream never said. The caller marks the log. */
-static void settle_output(struct message *m)
+uint64_t message_output(const struct message *m)
 {
     if (m->mute) {
-        m->usage.output = 0;
-    } else if (!m->usage.output_known) {
-        m->usage.output = m->text_bytes / 4 + 1;
+        return 0;
     }
+    return m->usage.output_known ? m->usage.output : m->text_bytes / 4 + 1;
 }
 
 void message_end(struct message *m)
 {
-    settle_output(m);
+    m->usage.output = message_output(m);
     emit(m, &(struct chat_event){.kind = EVENT_STOP,
                                  .usage = &m->usage,
                                  .stop = m->reason,

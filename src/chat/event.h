@@ -83,10 +83,14 @@ void message_finish(struct message *m, enum stop_reason reason, struct str stop_
 /* STOP goes out. Needs message_finish before it. */
 void message_end(struct message *m);
 void message_fail(struct message *m, const struct fault *fault);
+/* Tokens generated so far: the upstream's count, or about four bytes a token while it has not said (the caller marks the
+ * log). */
+uint64_t message_output(const struct message *m);
 
-/* The gateway cut the answer at a stop sequence: the upstream may be cancelled. */
+/* The gateway cut the answer at a stop sequence: the upstream may be cancelled. A sequence that the upstream itself
+ * reported is no cut: its usage is still to come. */
 static inline bool message_cut(const struct message *m)
 {
-    return m->state == MESSAGE_FINISHING && m->reason == STOP_SEQUENCE;
+    return m->state == MESSAGE_FINISHING && m->stop.hit;
 }
 struct str stop_reason_name(enum stop_reason reason); /* "end_turn" */

@@ -170,7 +170,7 @@ static struct str next_word(struct str *words, struct buf *out)
         char c = words->p[0];
         if (!is_space(c)) {
             buf_add_char(out, c);
-            spaced = true;
+            spaced = false;
         } else if (!spaced) {
             buf_add_char(out, ' ');
             spaced = true;

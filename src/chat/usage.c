@@ -5,6 +5,12 @@
 /* 2^53: above this a JSON number is no longer exact for most clients. An upstream that says more is not believed. */
 #define USAGE_MAX (UINT64_C(1) << 53)
 
+void usage_set_output(struct usage *u, uint64_t output)
+{
+    u->output = output < USAGE_MAX ? output : USAGE_MAX;
+    u->output_known = true;
+}
+
 void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached)
 {
     if (prompt > USAGE_MAX) {

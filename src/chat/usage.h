@@ -16,3 +16,4 @@ struct usage {
 
 /* From an OpenAI-style count, where prompt includes what was cached. cached > prompt happens in the wild: clamped. */
 void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached);
+void usage_set_output(struct usage *u, uint64_t output);

@@ -114,26 +114,26 @@ struct credential {
     struct fault fault;
 };
 
-/* "Bearer x" in any letter case; a bare token is a key too (seed 000); another scheme is nobody's key. */
-static bool bearer_of(struct str value, struct str *key)
+/* "Bearer x" in any letter case; a bare token is a key too unless strict (seed 000); another scheme is nobody's key. */
+static bool bearer_of(struct str value, bool strict, struct str *key)
 {
     struct str scheme;
     struct str rest = value;
     if (!str_cut(&rest, ' ', &scheme)) {
         *key = value;
-        return value.n > 0;
+        return !strict && value.n > 0;
     }
     *key = str_trim(rest);
     return str_ieq(scheme, STR("bearer")) && key->n > 0;
 }
 
-static struct credential find_credential(const struct h1_head *head)
+static struct credential find_credential(const struct h1_head *head, bool strict)
 {
     struct credential c = {0};
     const struct h1_field *api_key = h1_find(head, STR("x-api-key"));
     const struct h1_field *authorization = h1_find(head, STR("authorization"));
     struct str bearer = STR_NONE;
-    bool has_bearer = authorization && bearer_of(authorization->value, &bearer);
+    bool has_bearer = authorization && bearer_of(authorization->value, strict, &bearer);
     bool has_key = api_key && api_key->value.n > 0;
     if (h1_count(head, STR("x-api-key")) > 1 || h1_count(head, STR("authorization")) > 1) {
         c.fault = refuse(FAULT_INVALID, STR("A credential header is given more than once"));
@@ -159,7 +159,7 @@ static struct fault check_credential(const struct door_view *v, struct principal
     if (v->config->keys_mode == KEYS_OPEN) {
         return (struct fault){0};
     }
-    struct credential c = find_credential(v->head);
+    struct credential c = find_credential(v->head, v->config->compat == COMPAT_STRICT);
     if (!c.found) {
         return c.fault;
     }

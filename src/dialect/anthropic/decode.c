@@ -208,31 +208,56 @@ static bool take_unmapped(struct decoder *d, const struct field *f, struct json 
 
 /* --- text blocks, shared by system and messages --- */
 
-static bool take_text_block(struct decoder *d, struct str path, struct json block,
+/* Where a text stands, in numbers: a long history has hundreds of places and at most one complaint. */
+#define NOWHERE SIZE_MAX
+
+struct place {
+    size_t message; /* NOWHERE: in `system` */
+    size_t block;   /* NOWHERE: the content itself */
+};
+
+/* "messages.3.content.0", "system.1", "system" */
+static struct str path_of(struct decoder *d, struct place at)
+{
+    struct str content = STR("system");
+    if (at.message != NOWHERE) {
+        content = arena_fmt(d->arena, "messages.%zu.content", at.message);
+    }
+    return at.block == NOWHERE ? content
+                               : arena_fmt(d->arena, "%.*s.%zu", STR_ARG(content), at.block);
+}
+
+static bool refuse_at(struct decoder *d, struct place at, const char *why)
+{
+    return refuse_field(d, path_of(d, at), why);
+}
+
+static bool take_text_block(struct decoder *d, struct place at, struct json block,
                             struct chat_block *to)
 {
     struct json type = json_get(block, STR("type"));
     if (json_type(block) != JSON_OBJECT) {
-        return refuse_field(d, path, "Input should be an object");
+        return refuse_at(d, at, "Input should be an object");
     }
     if (json_type(type) != JSON_STRING) {
-        return refuse_field(d, path, "Unable to extract tag using discriminator 'type'");
+        return refuse_at(d, at, "Unable to extract tag using discriminator 'type'");
     }
     if (!json_is(type, STR("text"))) {
         return refuse(
             d, arena_fmt(d->arena,
                          "%.*s: this version of the gateway carries 'text' blocks only, not '%.*s'",
-                         STR_ARG(path), STR_ARG(str_take(json_text(type), 64))));
+                         STR_ARG(path_of(d, at)), STR_ARG(str_take(json_text(type), 64))));
     }
     struct json text = json_get(block, STR("text"));
     if (!json_present(text)) {
-        return refuse(d, arena_fmt(d->arena, "%.*s.text.text: Field required", STR_ARG(path)));
+        return refuse(
+            d, arena_fmt(d->arena, "%.*s.text.text: Field required", STR_ARG(path_of(d, at))));
     }
     if (json_type(text) != JSON_STRING) {
         return refuse(d, arena_fmt(d->arena, "%.*s.text.text: Input should be a valid string",
-                                   STR_ARG(path)));
+                                   STR_ARG(path_of(d, at))));
     }
-    if (json_present(json_get(block, STR("cache_control")))) {
+    if (json_type(json_get(block, STR("cache_control"))) == JSON_OBJECT) {
         lossy_note(d->lossy, STR("cache_control"), FATE_DROPPED);
     }
     *to = (struct chat_block){BLOCK_TEXT, text_of(text)};
@@ -240,9 +265,10 @@ static bool take_text_block(struct decoder *d, struct str path, struct json bloc
 }
 
 /* A string, one block (lenient), or a list of blocks. Empty texts are left out: history with them is real (ruling 18). */
-static bool take_content(struct decoder *d, struct str path, struct json v,
+static bool take_content(struct decoder *d, size_t message, struct json v,
                          struct chat_block **blocks, size_t *count)
 {
+    struct place at = {message, NOWHERE};
     *count = 0;
     if (json_type(v) == JSON_STRING) {
         *blocks = ARENA_NEW(d->arena, struct chat_block);
@@ -252,23 +278,24 @@ static bool take_content(struct decoder *d, struct str path, struct json v,
     }
     if (json_type(v) == JSON_OBJECT && !d->rules.strict) {
         *blocks = ARENA_NEW(d->arena, struct chat_block);
-        *count = 1;
-        return take_text_block(d, path, v, *blocks);
+        bool ok = take_text_block(d, at, v, *blocks);
+        *count = ok && (*blocks)[0].text.raw.n > 0;
+        return ok;
     }
     if (json_type(v) != JSON_ARRAY) {
-        return refuse_field(d, path, "Input should be a valid string or a list of blocks");
+        return refuse_at(d, at, "Input should be a valid string or a list of blocks");
     }
     *blocks = ARENA_ARRAY(d->arena, json_count(v), struct chat_block);
-    size_t i = 0;
-    for (struct json_iter it = json_iter(v); json_next(&it); i++) {
-        struct str at = arena_fmt(d->arena, "%.*s.%zu", STR_ARG(path), i);
+    at.block = 0;
+    for (struct json_iter it = json_iter(v); json_next(&it); at.block++) {
         if (!take_text_block(d, at, it.value, &(*blocks)[*count])) {
             return false;
         }
         if ((*blocks)[*count].text.raw.n > 0) {
             (*count)++;
         } else if (d->rules.strict) {
-            return refuse_field(d, path, "text content blocks must be non-empty");
+            at.block = NOWHERE;
+            return refuse_at(d, at, "text content blocks must be non-empty");
         }
     }
     return true;
@@ -276,7 +303,8 @@ static bool take_content(struct decoder *d, struct str path, struct json v,
 
 static bool take_system(struct decoder *d, const struct field *f, struct json v)
 {
-    return take_content(d, f->name, v, &d->out->system, &d->out->system_count);
+    (void)f;
+    return take_content(d, NOWHERE, v, &d->out->system, &d->out->system_count);
 }
 
 /* --- messages --- */
@@ -309,15 +337,14 @@ static bool take_message(struct decoder *d, size_t index, bool last, struct json
         return false;
     }
     struct json content = json_get(v, STR("content"));
-    struct str path = arena_fmt(d->arena, "messages.%zu.content", index);
     if (!json_present(content)) {
-        return refuse_field(d, path, "Field required");
+        return refuse_at(d, (struct place){index, NOWHERE}, "Field required");
     }
-    if (!take_content(d, path, content, &to->blocks, &to->count)) {
+    if (!take_content(d, index, content, &to->blocks, &to->count)) {
         return false;
     }
     bool optional = last && to->role == ROLE_ASSISTANT;
-    if (to->count == 0 && !optional && (d->rules.strict || to->role == ROLE_USER)) {
+    if (to->count == 0 && !optional && d->rules.strict) {
         return refuse(d,
                       arena_fmt(d->arena,
                                 "messages.%zu: all messages must have non-empty content except for "
@@ -343,7 +370,7 @@ static bool take_messages(struct decoder *d, const struct field *f, struct json 
         if (!take_message(d, read, read + 1 == count, it.value, &messages[kept])) {
             return false;
         }
-        kept += messages[kept].count > 0; /* an empty assistant turn says nothing to any model */
+        kept += messages[kept].count > 0; /* an empty turn says nothing to any model (ruling 18) */
     }
     d->out->messages = messages;
     d->out->message_count = kept;

@@ -24,7 +24,11 @@ struct encoder {
 
 static void put_text(struct encoder *e, struct text text)
 {
-    json_put_text(&e->w, text.raw);
+    if (text.lone) {
+        json_put_text(&e->w, text.raw);
+    } else {
+        json_put_clean_text(&e->w, text.raw);
+    }
 }
 
 static void put_joined(struct encoder *e, const struct chat_block *blocks, size_t count,
@@ -35,7 +39,11 @@ static void put_joined(struct encoder *e, const struct chat_block *blocks, size_
         if (i > 0) {
             json_str_add(&e->w, between);
         }
-        json_str_add_text(&e->w, blocks[i].text.raw);
+        if (blocks[i].text.lone) {
+            json_str_add_text(&e->w, blocks[i].text.raw);
+        } else {
+            json_str_add_clean_text(&e->w, blocks[i].text.raw);
+        }
     }
     json_close_str(&e->w);
 }
@@ -122,19 +130,36 @@ static void put_messages(struct encoder *e)
     json_close_array(&e->w);
 }
 
+/* What the model may still generate: its own cap, and what the window leaves beside the prompt. The prompt is what was
+ * written so far, at about four bytes a token. 0: nothing is known. */
+static uint64_t room_for_answer(const struct encoder *e)
+{
+    const struct openai_target *t = e->target;
+    uint64_t cap = t->max_output;
+    uint64_t prompt = e->w.out->len / 4;
+    if (t->context) {
+        uint64_t left =
+            t->context > prompt + OPENAI_LEAST_ROOM ? t->context - prompt : OPENAI_LEAST_ROOM;
+        cap = cap && cap < left ? cap : left;
+    }
+    return cap;
+}
+
 static uint64_t max_tokens_for(struct encoder *e)
 {
     const struct chat_request *r = e->request;
-    uint64_t cap = e->target->max_output;
+    uint64_t room = room_for_answer(e);
     if (!r->max_tokens.given) {
-        return cap ? cap : OPENAI_DEFAULT_MAX_TOKENS;
+        return room && (e->target->max_output || room < OPENAI_DEFAULT_MAX_TOKENS)
+                   ? room
+                   : OPENAI_DEFAULT_MAX_TOKENS;
     }
     if (r->max_tokens.value == 0) {
         return 1; /* a cache pre-warm: the engine must generate something; the answer shows nothing of it */
     }
-    if (cap && r->max_tokens.value > cap) {
+    if (room && r->max_tokens.value > room) {
         lossy_note(e->lossy, STR("max_tokens"), FATE_CLAMPED);
-        return cap;
+        return room;
     }
     return r->max_tokens.value;
 }

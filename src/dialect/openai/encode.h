@@ -19,6 +19,9 @@ struct openai_target {
 /* What is sent as max_tokens when the client named none and the model's own limit is not configured. */
 #define OPENAI_DEFAULT_MAX_TOKENS 8192
 
+/* Room for an answer is never cut below this by our own estimate of the prompt: the upstream counts better. */
+#define OPENAI_LEAST_ROOM 256
+
 /* False: *fault says why this upstream cannot carry the request. */
 bool openai_encode(const struct chat_request *request, const struct openai_target *target,
                    struct buf *out, struct lossy *lossy, struct fault *fault) MUST_CHECK;

@@ -92,6 +92,8 @@ struct overflow_row {
     struct str needle; /* lower case */
     unsigned input;    /* which number is the input; NO_NUMBER: none */
     unsigned limit;
+    unsigned
+        output; /* the answer's room, where it is told apart; 0 (never the first number): it is not */
 };
 
 #define NEEDLE(literal)                                                                            \
@@ -99,27 +101,29 @@ struct overflow_row {
         literal, sizeof(literal) - 1                                                               \
     }
 static const struct overflow_row overflows[] = {
-    {NEEDLE("input tokens and requested"), 0, 2},   /* vLLM, new */
-    {NEEDLE("however, you requested about"), 1, 0}, /* OpenRouter */
-    {NEEDLE("however, you requested"), 1, 0},       /* OpenAI, vLLM old */
-    {NEEDLE("your messages resulted in"), 1, 0},    /* OpenAI */
-    {NEEDLE("maximum context length is"), 1, 0},
-    {NEEDLE("is longer than the model's context length"), 0, 1}, /* SGLang, Together */
-    {NEEDLE("exceeds the model's maximum context length of"), 1, 0},
-    {NEEDLE("exceeds model's maximum context length"), 0, 1},
-    {NEEDLE("exceeds the available context size"), 0, 1},             /* llama.cpp */
-    {NEEDLE("exceeded max context length by"), NO_NUMBER, NO_NUMBER}, /* Ollama */
-    {NEEDLE("exceed_context_size_error"), NO_NUMBER, NO_NUMBER},
-    {NEEDLE("greater than the context length"), NO_NUMBER, NO_NUMBER}, /* LM Studio */
-    {NEEDLE("exceeded model token limit"), 1, 0},                      /* Kimi */
-    {NEEDLE("context window exceeds limit"), NO_NUMBER, NO_NUMBER},    /* MiniMax */
-    {NEEDLE("too large for model with"), 0, 1},                        /* Mistral */
-    {NEEDLE("range of input length should be"), NO_NUMBER, 1},         /* Qwen */
-    {NEEDLE("reduce the length of the messages or completion"), NO_NUMBER, NO_NUMBER}, /* Groq */
-    {NEEDLE("context_length_exceeded"), NO_NUMBER, NO_NUMBER},
-    {NEEDLE("token limit exceeded"), NO_NUMBER, NO_NUMBER},
-    {NEEDLE("prompt is too long"), 0, 1},
-    {NEEDLE("prompt too long"), NO_NUMBER, NO_NUMBER},
+    {NEEDLE("input tokens and requested"), 0, 2, 1},   /* vLLM, new */
+    {NEEDLE("in the completion"), 2, 0, 3},            /* OpenAI, vLLM old, with both parts */
+    {NEEDLE("tokens for the completion"), 2, 0, 3},    /* SGLang, with both parts */
+    {NEEDLE("however, you requested about"), 1, 0, 0}, /* OpenRouter */
+    {NEEDLE("however, you requested"), 1, 0, 0},       /* OpenAI, vLLM old */
+    {NEEDLE("your messages resulted in"), 1, 0, 0},    /* OpenAI */
+    {NEEDLE("maximum context length is"), 1, 0, 0},
+    {NEEDLE("is longer than the model's context length"), 0, 1, 0}, /* SGLang, Together */
+    {NEEDLE("exceeds the model's maximum context length of"), 1, 0, 0},
+    {NEEDLE("exceeds model's maximum context length"), 0, 1, 0},
+    {NEEDLE("exceeds the available context size"), 0, 1, 0},             /* llama.cpp */
+    {NEEDLE("exceeded max context length by"), NO_NUMBER, NO_NUMBER, 0}, /* Ollama */
+    {NEEDLE("exceed_context_size_error"), NO_NUMBER, NO_NUMBER, 0},
+    {NEEDLE("greater than the context length"), NO_NUMBER, NO_NUMBER, 0}, /* LM Studio */
+    {NEEDLE("exceeded model token limit"), 1, 0, 0},                      /* Kimi */
+    {NEEDLE("context window exceeds limit"), NO_NUMBER, NO_NUMBER, 0},    /* MiniMax */
+    {NEEDLE("too large for model with"), 0, 1, 0},                        /* Mistral */
+    {NEEDLE("range of input length should be"), NO_NUMBER, 1, 0},         /* Qwen */
+    {NEEDLE("reduce the length of the messages or completion"), NO_NUMBER, NO_NUMBER, 0}, /* Groq */
+    {NEEDLE("context_length_exceeded"), NO_NUMBER, NO_NUMBER, 0},
+    {NEEDLE("token limit exceeded"), NO_NUMBER, NO_NUMBER, 0},
+    {NEEDLE("prompt is too long"), 0, 1, 0},
+    {NEEDLE("prompt too long"), NO_NUMBER, NO_NUMBER, 0},
 };
 
 static const struct str rate_words[] = {NEEDLE("please wait"), NEEDLE("rate limit"),
@@ -162,7 +166,13 @@ static bool speaks_of_rates(struct str lower)
     return false;
 }
 
-static bool find_overflow(const struct words *w, struct arena *a, uint64_t *input, uint64_t *limit)
+struct overflow {
+    uint64_t input; /* 0: not told, here and below */
+    uint64_t output;
+    uint64_t limit;
+};
+
+static bool find_overflow(const struct words *w, struct arena *a, struct overflow *found)
 {
     struct str lower = lower_copy(
         a, arena_fmt(a, "%.*s %.*s %.*s", STR_ARG(w->message), STR_ARG(w->type), STR_ARG(w->code)));
@@ -174,24 +184,34 @@ static bool find_overflow(const struct words *w, struct arena *a, uint64_t *inpu
         const struct overflow_row *row = &overflows[i];
         if (str_find(lower, row->needle) < lower.n) {
             unsigned count = numbers_of(w->message, numbers);
-            *input = w->prompt ? w->prompt : row->input < count ? numbers[row->input] : 0;
-            *limit = w->context ? w->context : row->limit < count ? numbers[row->limit] : 0;
+            found->input = w->prompt ? w->prompt : row->input < count ? numbers[row->input] : 0;
+            found->limit = w->context ? w->context : row->limit < count ? numbers[row->limit] : 0;
+            found->output = row->output && row->output < count ? numbers[row->output] : 0;
             return true;
         }
     }
     return false;
 }
 
-/* Clients parse this sentence to compact the conversation; without numbers they still match its beginning. */
-static struct fault overflow_fault(struct arena *a, uint64_t input, uint64_t limit)
+/* Clients parse these sentences: the first makes them compact the conversation (and its beginning does, without
+ * numbers), the second makes them ask again with less max_tokens. */
+static struct fault overflow_fault(struct arena *a, struct overflow o)
 {
     struct str text = STR("prompt is too long");
-    if (limit && input <= limit) {
-        input = limit + 1; /* the upstream counted the answer's room in, or gave no input count */
+    if (o.output && o.input <= o.limit) {
+        text = arena_fmt(a,
+                         "input length and `max_tokens` exceed context limit: %llu + %llu > %llu, "
+                         "decrease input length or `max_tokens` and try again",
+                         (unsigned long long)o.input, (unsigned long long)o.output,
+                         (unsigned long long)o.limit);
+        return fault_make(FAULT_INVALID, text);
     }
-    if (input && limit) {
+    if (o.limit && o.input <= o.limit) {
+        o.input = o.limit + 1; /* the upstream did not say how long the prompt was */
+    }
+    if (o.input && o.limit) {
         text = arena_fmt(a, "prompt is too long: %llu tokens > %llu maximum",
-                         (unsigned long long)input, (unsigned long long)limit);
+                         (unsigned long long)o.input, (unsigned long long)o.limit);
     }
     return fault_make(FAULT_INVALID, text);
 }
@@ -241,7 +261,7 @@ static struct fault by_status(unsigned status, const struct words *w, const stru
     case 504: return upstream_fault(FAULT_TIMEOUT, STR("The model's server timed out"), true);
     case 413:
         if (profile->overflow_on_413) {
-            return overflow_fault(a, 0, 0);
+            return overflow_fault(a, (struct overflow){0});
         }
         return upstream_fault(FAULT_TOO_LARGE,
                               STR("The model's server refuses a request of this size"), false);
@@ -262,14 +282,13 @@ struct fault openai_error(unsigned status, struct str body, struct str retry_aft
                           struct str secret)
 {
     struct words w = {0};
-    uint64_t input = 0;
-    uint64_t limit = 0;
+    struct overflow overflow = {0};
     if (json_read(json, body) == RC_OK) {
         extract(&w, json_root(json), a);
     }
     struct fault f;
-    if (status != 429 && find_overflow(&w, a, &input, &limit)) {
-        f = overflow_fault(a, input, limit);
+    if (status != 429 && find_overflow(&w, a, &overflow)) {
+        f = overflow_fault(a, overflow);
         f.side = FAULT_OF_UPSTREAM;
     } else {
         f = by_status(status, &w, profile, a, secret);
@@ -317,13 +336,12 @@ struct fault openai_error_in_stream(struct json chunk, const struct profile *pro
                                     struct arena *a, struct str secret)
 {
     struct words w = {0};
-    uint64_t input = 0;
-    uint64_t limit = 0;
+    struct overflow overflow = {0};
     extract(&w, chunk, a);
     unsigned status = implied_status(&w);
     struct fault f;
-    if (status != 429 && find_overflow(&w, a, &input, &limit)) {
-        f = overflow_fault(a, input, limit);
+    if (status != 429 && find_overflow(&w, a, &overflow)) {
+        f = overflow_fault(a, overflow);
     } else {
         f = by_status(status, &w, profile, a, secret);
     }
@@ -389,7 +407,7 @@ unsigned openai_retry_after(struct str value)
             n++;
         }
         double unit = unit_seconds(str_take(value, n));
-        if (unit < 0) {
+        if (unit < 0 || (n == 0 && value.n > 0)) {
             return 0;
         }
         total += number * unit;

@@ -64,21 +64,36 @@ static uint64_t cached_of(struct json usage)
     return cached;
 }
 
+/* At the top; in x_groq on Groq's finish chunk; in the choice on Kimi's older API. */
+static struct json usage_of(struct json chunk)
+{
+    struct json usage = json_get(chunk, STR("usage"));
+    if (json_type(usage) != JSON_OBJECT) {
+        usage = json_get(json_get(chunk, STR("x_groq")), STR("usage"));
+    }
+    if (json_type(usage) != JSON_OBJECT) {
+        struct json_iter it = json_iter(json_get(chunk, STR("choices")));
+        usage = json_next(&it) ? json_get(it.value, STR("usage")) : usage;
+    }
+    return usage;
+}
+
 static void take_usage(struct openai_stream *s, struct json usage)
 {
     struct usage u = s->message->usage;
     uint64_t prompt;
-    if (json_type(usage) != JSON_OBJECT) {
+    uint64_t completion;
+    s->usage_now = json_type(usage) == JSON_OBJECT;
+    if (!s->usage_now) {
         return;
     }
     if (json_u64(json_get(usage, STR("prompt_tokens")), &prompt)) {
         usage_set_prompt(&u, prompt, cached_of(usage));
     }
-    if (json_u64(json_get(usage, STR("completion_tokens")), &u.output)) {
-        u.output_known = true;
+    if (json_u64(json_get(usage, STR("completion_tokens")), &completion)) {
+        usage_set_output(&u, completion);
     }
     message_usage(s->message, &u);
-    s->usage_after_finish = s->finished;
 }
 
 /* --- one choice --- */
@@ -230,7 +245,7 @@ static enum openai_progress take_chunk(struct openai_stream *s, struct json chun
         return OPENAI_FAILED;
     }
     s->useful = true;
-    take_usage(s, json_get(chunk, STR("usage")));
+    take_usage(s, usage_of(chunk));
     struct json choices = json_get(chunk, STR("choices"));
     enum openai_progress progress = OPENAI_MORE;
     for (struct json_iter it = json_iter(choices); json_next(&it) && progress == OPENAI_MORE;) {
@@ -239,9 +254,8 @@ static enum openai_progress take_chunk(struct openai_stream *s, struct json chun
     if (progress == OPENAI_FAILED) {
         return progress;
     }
-    if (s->finished && (s->usage_after_finish ||
-                        (progress == OPENAI_FINISHED && s->message->usage.output_known))) {
-        s->complete = true;
+    if (s->finished && s->usage_now && s->message->usage.output_known) {
+        s->complete = true; /* a count from before the finish is not the last word */
     }
     if (s->complete) {
         return OPENAI_COMPLETE;
@@ -302,8 +316,9 @@ enum openai_progress openai_feed(struct openai_stream *s, struct str bytes)
             return fail(s, FAULT_INTERNAL, STR("The upstream sent an event that is too large"));
         case SSE_EVENT:
             progress = take_event(s);
-            if (progress == OPENAI_FAILED) {
-                return progress;
+            if (progress == OPENAI_FAILED || progress == OPENAI_COMPLETE ||
+                message_cut(s->message)) {
+                return progress; /* what follows in these bytes means nothing any more */
             }
             break;
         }
@@ -322,7 +337,8 @@ enum openai_progress openai_eof(struct openai_stream *s)
             return progress;
         }
     } else if (!s->complete && sse_read_eof(&s->sse) == SSE_EVENT) {
-        if (take_event(s) == OPENAI_FAILED) {
+        /* Half a line behind the finish_reason is a missing tail, not a failure. */
+        if (take_event(s) == OPENAI_FAILED && !s->finished) {
             return OPENAI_FAILED;
         }
     }

@@ -31,7 +31,7 @@ struct openai_stream {
     bool useful; /* a chunk that was no error has come */
     bool finished;
     bool complete;
-    bool usage_after_finish;
+    bool usage_now; /* the last chunk carried a count */
     struct fault fault;
     uint64_t events; /* chunks read */
 };
