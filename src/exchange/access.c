@@ -54,7 +54,7 @@ static void count_exchange(const struct exchange *e, uint64_t now)
     if (e->message_ready && e->content_sent) {
         const struct usage *u = &e->message.usage;
         metrics_add(m, METRIC_TOKENS_IN, u->input + u->cache_read + u->cache_write);
-        metrics_add(m, METRIC_TOKENS_OUT, u->output);
+        metrics_add(m, METRIC_TOKENS_OUT, message_output(&e->message));
         if (!u->output_known || !u->input_known) {
             metrics_add(m, METRIC_USAGE_ESTIMATED, 1);
         }
@@ -78,7 +78,7 @@ static void put_answer(struct log_line *line, const struct exchange *e)
     }
     log_u64(line, "input_tokens", u->input);
     log_u64(line, "cache_read_tokens", u->cache_read);
-    log_u64(line, "output_tokens", u->output);
+    log_u64(line, "output_tokens", message_output(&e->message));
     log_str(line, "usage", u->input_known && u->output_known ? STR("exact") : STR("estimated"));
     if (e->message.reason != STOP_NONE) {
         log_str(line, "stop_reason", stop_reason_name(e->message.reason));

@@ -120,6 +120,7 @@ static void cancel_attempt(struct exchange *e)
 
 static void add_routing_fields(struct exchange *e, struct answer_fields *f)
 {
+    must(e->model);
     answer_fields_add(f, STR("x-postern-provider"), e->model->provider->name);
     answer_fields_add(f, STR("x-postern-model"), e->model->id);
     struct str attempts = arena_fmt(&e->arena, "%u", e->attempt + 1);
@@ -197,6 +198,7 @@ static void end_answer(struct exchange *e)
 
 static void answer_fault_whole(struct exchange *e)
 {
+    buf_reset(&e->worker->events);
     e->status = e->fault.status;
     answer_fault(e->worker, e->req, &e->fault, id_str(&e->request_id), e->mount == MOUNT_ANTHROPIC,
                  e->cors, e->cors_count);
@@ -221,10 +223,21 @@ static bool may_fail_over(const struct exchange *e)
            !e->worker->draining;
 }
 
+/* When every candidate is limited the client may come back as soon as the first of them lets it. */
+static void take_fault(struct exchange *e, const struct fault *fault)
+{
+    unsigned before = e->fault.kind == FAULT_RATE_LIMIT ? e->fault.retry_after : 0;
+    e->fault = *fault;
+    if (e->fault.kind == FAULT_RATE_LIMIT && before > 0 &&
+        (e->fault.retry_after == 0 || before < e->fault.retry_after)) {
+        e->fault.retry_after = before;
+    }
+}
+
 /* The running attempt, or the request itself, has failed. */
 static void fail(struct exchange *e, const struct fault *fault)
 {
-    e->fault = *fault;
+    take_fault(e, fault);
     cancel_attempt(e);
     if (!e->req || e->ended) {
         finish_if_over(e);
@@ -237,7 +250,7 @@ static void fail(struct exchange *e, const struct fault *fault)
         metrics_add(e->worker->env.metrics, METRIC_FAILOVERS, 1);
         e->attempt++;
         start_attempt(e);
-    } else if (e->committed) {
+    } else if (e->committed || (e->chat.stream && e->content_sent)) {
         answer_fault_event(e);
     } else {
         answer_fault_whole(e);
@@ -276,6 +289,25 @@ static void note_first_content(struct exchange *e)
     drop_request(e);
 }
 
+/* How long the upstream may now be silent. Comments say that it lives, not that it answers: they move the idle
+ * deadline alone (ruling 22). The grace for the usage runs once. */
+static void watch_upstream(struct exchange *e)
+{
+    const struct limits *l = &e->worker->limits;
+    bool spoke = e->stream.events != e->events_seen;
+    e->events_seen = e->stream.events;
+    if (e->message.state == MESSAGE_FINISHING) {
+        if (!e->grace_runs) {
+            e->grace_runs = true;
+            loop_timer(loop_of(e), &e->upstream_timer, l->usage_grace);
+        }
+    } else if (e->content_sent) {
+        loop_timer(loop_of(e), &e->upstream_timer, l->upstream_idle);
+    } else if (spoke) {
+        loop_timer(loop_of(e), &e->upstream_timer, l->first_token_time);
+    }
+}
+
 void exchange_progress(struct exchange *e, enum openai_progress progress)
 {
     e->last_in_ns = loop_now(loop_of(e));
@@ -283,21 +315,24 @@ void exchange_progress(struct exchange *e, enum openai_progress progress)
         buf_reset(&e->worker->events);
         return;
     }
+    /* Content and a failure may share a slice; the client gets the same as if they had not. */
+    if (!e->content_sent && e->message.state != MESSAGE_INIT) {
+        note_first_content(e);
+    }
+    if (progress == OPENAI_FAILED && e->message.state == MESSAGE_FINISHING) {
+        cancel_attempt(e);
+        finish_message(e); /* the model had said why it ended: a broken tail is no failure */
+        return;
+    }
     if (progress == OPENAI_FAILED) {
         fail(e, &e->stream.fault);
         return;
-    }
-    if (!e->content_sent && e->message.state != MESSAGE_INIT) {
-        note_first_content(e);
     }
     if (progress == OPENAI_COMPLETE || message_cut(&e->message)) {
         finish_message(e);
         return;
     }
-    loop_timer(loop_of(e), &e->upstream_timer,
-               progress == OPENAI_FINISHED ? e->worker->limits.usage_grace
-               : e->content_sent           ? e->worker->limits.upstream_idle
-                                           : e->worker->limits.first_token_time);
+    watch_upstream(e);
     if (e->chat.stream) {
         flush_events(e);
     }
@@ -387,6 +422,8 @@ static void open_message(struct exchange *e)
                        l->sse_event, l->message_bytes);
     e->stream.secret = secret_expose(&e->model->provider->api_key);
     e->message_ready = true;
+    e->events_seen = 0;
+    e->grace_runs = false;
 }
 
 /* About four bytes a token until the upstream says: clients read the context meter from message_start. */
@@ -520,12 +557,29 @@ static bool find_candidates(struct exchange *e, struct fault *fault)
     return false;
 }
 
+/* Lenient clamps (ruling 2); the words are those that clients match. */
+static bool check_cap(struct exchange *e, struct fault *fault)
+{
+    const struct config_model *m = e->candidates.models[0];
+    const struct maybe_u64 *asked = &e->chat.max_tokens;
+    if (!rules_of(e).strict || !asked->given || !m->max_output || asked->value <= m->max_output) {
+        return true;
+    }
+    *fault = fault_make(FAULT_INVALID,
+                        arena_fmt(&e->arena,
+                                  "max_tokens: %llu > %llu, which is the maximum allowed number of "
+                                  "output tokens for %.*s",
+                                  (unsigned long long)asked->value,
+                                  (unsigned long long)m->max_output, STR_ARG(m->id)));
+    return false;
+}
+
 #define JSON_KEEP_NODES 65536
 
 void exchange_request_end(struct exchange *e)
 {
     struct fault fault;
-    bool ready = decode_request(e, &fault) && find_candidates(e, &fault);
+    bool ready = decode_request(e, &fault) && find_candidates(e, &fault) && check_cap(e, &fault);
     json_reader_trim(&e->worker->json, JSON_KEEP_NODES);
     metrics_add(e->worker->env.metrics, METRIC_BYTES_IN, e->bytes_in);
     e->last_out_ns = loop_now(loop_of(e));
@@ -541,9 +595,15 @@ void exchange_request_end(struct exchange *e)
     start_attempt(e);
 }
 
+/* The upstream's silence counts from here: while we did not read it could not be heard. */
 void exchange_client_drained(struct exchange *e)
 {
+    bool was_paused = e->paused;
     set_paused(e, false);
+    if (was_paused && e->attempt_runs && !e->ended) {
+        e->grace_runs = false;
+        watch_upstream(e);
+    }
 }
 
 void exchange_client_done(struct exchange *e, enum server_outcome outcome)

@@ -107,6 +107,8 @@ struct exchange {
     uint64_t last_out_ns;        /* last bytes towards the client */
     uint64_t last_in_ns;         /* last bytes from the upstream */
     uint64_t first_event_ns;     /* 0: none yet */
+    uint64_t events_seen;        /* of stream.events, when the upstream deadline was last set */
+    bool grace_runs;             /* upstream_timer waits for the usage */
     uint64_t bytes_in;
     uint64_t bytes_out;
     unsigned status; /* sent to the client */

@@ -36,8 +36,17 @@ static void answer_body(struct visit *v, unsigned status, struct str type, struc
 
 static void answer_refusal(struct visit *v, const struct fault *fault)
 {
-    bool mount = v->verdict.route && v->verdict.route->mount == MOUNT_ANTHROPIC;
-    answer_fault(v->w, v->req, fault, v->request_id, mount, v->cors, v->cors_count);
+    const struct route *r = v->verdict.route;
+    struct h1_field extra[DOOR_CORS_MAX + 1];
+    unsigned count = v->cors_count;
+    memcpy(extra, v->cors, count * sizeof(extra[0]));
+    if (fault->kind == FAULT_METHOD && r) {
+        bool reads = r->methods & 1u << H1_GET;
+        extra[count++] = (struct h1_field){STR("allow"), reads ? STR("GET, HEAD, OPTIONS")
+                                                               : STR("POST, OPTIONS")};
+    }
+    answer_fault(v->w, v->req, fault, v->request_id, r && r->mount == MOUNT_ANTHROPIC, extra,
+                 count);
     v->verdict.fault = *fault;
 }
 
@@ -83,10 +92,27 @@ struct page {
     bool has_more;
 };
 
-static size_t index_of(const struct config *c, struct str id)
+/* The catalogue, then the explicit aliases under their own names (ruling 55). */
+static size_t list_models(const struct config *c, struct anthropic_model *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->model_count; i++) {
+        out[n++] = model_view(c->models[i]);
+    }
+    for (size_t i = 0; i < c->alias_count; i++) {
+        const struct config_alias *alias = &c->aliases[i];
+        if (!str_ends(alias->pattern, STR("*"))) {
+            out[n] = model_view(alias->model);
+            out[n++].id = alias->pattern;
+        }
+    }
+    return n;
+}
+
+static size_t index_of(const struct anthropic_model *models, size_t count, struct str id)
 {
     size_t i = 0;
-    while (i < c->model_count && !str_eq(c->models[i]->id, id)) {
+    while (i < count && !str_eq(models[i].id, id)) {
         i++;
     }
     return i;
@@ -96,50 +122,49 @@ static size_t index_of(const struct config *c, struct str id)
 #define PAGE_LIMIT_DEFAULT 20
 
 /* limit, after_id, before_id on Anthropic's form; the union form is unpaged (rulings 13, 55). */
-static bool find_page(const struct visit *v, const struct config *c, struct page *page)
+static bool find_page(const struct visit *v, const struct anthropic_model *models, size_t count,
+                      struct page *page)
 {
     struct str value;
-    uint64_t limit = wants_openai(v) ? c->model_count : PAGE_LIMIT_DEFAULT;
+    uint64_t limit = wants_openai(v) ? count : PAGE_LIMIT_DEFAULT;
     if (door_query(v->verdict.query, STR("limit"), &value) &&
         (!str_to_u64(value, &limit) || limit < 1 || limit > PAGE_LIMIT_MAX)) {
         return false;
     }
     size_t first = 0;
-    size_t end = c->model_count;
+    size_t end = count;
     if (door_query(v->verdict.query, STR("after_id"), &value)) {
-        first = index_of(c, value);
+        first = index_of(models, count, value);
         first += first < end;
     }
-    if (door_query(v->verdict.query, STR("before_id"), &value)) {
-        end = index_of(c, value);
+    bool backwards = door_query(v->verdict.query, STR("before_id"), &value);
+    if (backwards) {
+        end = index_of(models, count, value);
         first = end > limit ? end - limit : 0;
     }
     page->first = first;
     page->count = end - first < limit ? end - first : (size_t)limit;
-    page->has_more = end - first > page->count;
+    page->has_more = backwards ? first > 0 : end - first > page->count; /* in the direction asked */
     return true;
 }
 
-static void answer_models(struct visit *v)
+static void answer_models(struct visit *v, struct arena *a)
 {
     const struct config *c = v->w->snapshot->config;
     struct page page;
-    struct arena a;
-    if (!find_page(v, c, &page)) {
+    struct anthropic_model *models =
+        ARENA_ARRAY(a, c->model_count + c->alias_count, struct anthropic_model);
+    size_t count = list_models(c, models);
+    if (!find_page(v, models, count, &page)) {
         struct fault f =
             fault_make(FAULT_INVALID, STR("limit: Input should be between 1 and 1000"));
         answer_refusal(v, &f);
         return;
     }
-    arena_init(&a, SIZE_MAX);
-    struct anthropic_model *models = ARENA_ARRAY(&a, page.count, struct anthropic_model);
-    for (size_t i = 0; i < page.count; i++) {
-        models[i] = model_view(c->models[page.first + i]);
-    }
     buf_reset(&v->w->scratch);
-    anthropic_models_write(&v->w->scratch, models, page.count, page.has_more, wants_openai(v));
+    anthropic_models_write(&v->w->scratch, models + page.first, page.count, page.has_more,
+                           wants_openai(v));
     answer_body(v, 200, STR("application/json"), buf_str(&v->w->scratch));
-    arena_fini(&a);
 }
 
 static void answer_model(struct visit *v, struct arena *a)
@@ -159,6 +184,7 @@ static void answer_model(struct visit *v, struct arena *a)
 
 static void answer_route(struct visit *v, struct arena *a)
 {
+    must(v->verdict.route);
     switch (v->verdict.route->id) {
     case ROUTE_ROOT: answer_root(v); break;
     case ROUTE_HEALTH:
@@ -166,10 +192,17 @@ static void answer_route(struct visit *v, struct arena *a)
         break;
     case ROUTE_READY: answer_ready(v); break;
     case ROUTE_HELLO: answer_body(v, 200, STR("text/plain; charset=utf-8"), STR("")); break;
-    case ROUTE_MODELS: answer_models(v); break;
+    case ROUTE_MODELS: answer_models(v, a); break;
     case ROUTE_MODEL: answer_model(v, a); break;
     case ROUTE_MESSAGES: must(v->verdict.route->id != ROUTE_MESSAGES); break;
     }
+}
+
+/* Strict: Anthropic's own clients always say which version they speak (ruling 37). */
+static bool lacks_version(const struct visit *v)
+{
+    return v->w->snapshot->config->compat == COMPAT_STRICT &&
+           !h1_find(v->head, STR("anthropic-version"));
 }
 
 /* --- the server's calls --- */
@@ -202,6 +235,10 @@ static void on_head(struct server_req *req, const struct h1_head *head)
     v.cors_count = door_cors(&view, v.verdict.preflight, v.cors);
     req->user = NULL;
     bool messages = v.verdict.route && v.verdict.route->id == ROUTE_MESSAGES;
+    if (v.verdict.fault.kind == FAULT_NONE && !v.verdict.preflight && messages &&
+        lacks_version(&v)) {
+        v.verdict.fault = fault_make(FAULT_INVALID, STR("anthropic-version: header is required"));
+    }
     if (v.verdict.fault.kind == FAULT_NONE && !v.verdict.preflight && messages) {
         begin_exchange(&v, &request_id);
     } else {
