@@ -75,9 +75,6 @@ static struct anthropic_model model_view(const struct config_model *m)
         .created = m->created,
         .max_input = m->context,
         .max_output = m->max_output,
-        .tools = (m->capabilities & CAP_TOOLS) != 0,
-        .thinking = (m->capabilities & CAP_THINKING) != 0,
-        .vision = (m->capabilities & CAP_VISION) != 0,
     };
 }
 

@@ -50,7 +50,6 @@ struct anthropic_model {
     uint64_t created; /* seconds */
     uint64_t max_input;
     uint64_t max_output;
-    bool tools, thinking, vision;
 };
 
 /* openai: the union form for clients that sent no anthropic-version (ruling 13). */

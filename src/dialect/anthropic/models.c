@@ -2,7 +2,8 @@
 /* models.c - the models page: Anthropic's shape, with OpenAI's keys beside it for clients of both.
  *
  * One path serves two dialects (ruling 13). A client that names an anthropic-version gets the pure page; any other gets
- * the union, which each SDK reads with its own eyes. Capabilities say what the model can do through this gateway. */
+ * the union, which each SDK reads with its own eyes. Capabilities say what can be asked for through this gateway, which
+ * is text: what a model could do elsewhere is not promised here. */
 #include "base/clock.h"
 #include "dialect/anthropic/encode.h"
 #include "json/writer.h"
@@ -26,20 +27,62 @@ static void put_count_or_null(struct json_writer *w, struct str key, uint64_t va
     }
 }
 
-static void put_capabilities(struct json_writer *w, const struct anthropic_model *m)
+static const struct str context_edits[] = {
+    {"clear_thinking_20251015", 23}, {"clear_tool_uses_20250919", 24}, {"compact_20260112", 16}};
+static const struct str efforts[] = {
+    {"low", 3}, {"medium", 6}, {"high", 4}, {"xhigh", 5}, {"max", 3}};
+static const struct str server_tools[] = {{"web_search", 10}, {"code_execution", 14}};
+static const struct str thinking_types[] = {
+    {"enabled", 7}, {"adaptive", 8}, {"disabled", 8}, {"between_tools", 13}};
+
+static void put_members(struct json_writer *w, bool supported, const struct str *names,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        put_supported(w, names[i], supported);
+    }
+}
+
+/* A capability with parts: {"supported":..., "<part>":{"supported":...}, ...} */
+static void put_group(struct json_writer *w, struct str key, bool supported,
+                      const struct str *parts, size_t count)
+{
+    json_key(w, key);
+    json_open_object(w);
+    json_key(w, STR("supported"));
+    json_put_bool(w, supported);
+    put_members(w, supported, parts, count);
+    json_close_object(w);
+}
+
+/* Thinking cannot be asked for yet, whatever the model could do. */
+static void put_thinking(struct json_writer *w)
+{
+    json_key(w, STR("thinking"));
+    json_open_object(w);
+    json_key(w, STR("supported"));
+    json_put_bool(w, false);
+    json_key(w, STR("types"));
+    json_open_object(w);
+    put_members(w, false, thinking_types, COUNT_OF(thinking_types));
+    json_close_object(w);
+    json_close_object(w);
+}
+
+static void put_capabilities(struct json_writer *w)
 {
     json_key(w, STR("capabilities"));
     json_open_object(w);
     put_supported(w, STR("batch"), false);
     put_supported(w, STR("citations"), false);
     put_supported(w, STR("code_execution"), false);
-    put_supported(w, STR("image_input"), m->vision);
+    put_supported(w, STR("image_input"), false);
     put_supported(w, STR("pdf_input"), false);
     put_supported(w, STR("structured_outputs"), false);
-    put_supported(w, STR("context_management"), false);
-    put_supported(w, STR("effort"), false);
-    put_supported(w, STR("server_tools"), false);
-    put_supported(w, STR("thinking"), m->thinking);
+    put_group(w, STR("context_management"), false, context_edits, COUNT_OF(context_edits));
+    put_group(w, STR("effort"), false, efforts, COUNT_OF(efforts));
+    put_group(w, STR("server_tools"), false, server_tools, COUNT_OF(server_tools));
+    put_thinking(w);
     json_close_object(w);
 }
 
@@ -69,7 +112,7 @@ static void put_model(struct json_writer *w, const struct anthropic_model *m, bo
     json_put_null(w);
     json_key(w, STR("line"));
     json_put_null(w);
-    put_capabilities(w, m);
+    put_capabilities(w);
     if (openai) {
         json_key(w, STR("object"));
         json_put_str(w, STR("model"));

@@ -206,11 +206,7 @@ static void the_models_page_has_two_forms(void **state)
 {
     (void)state;
     static const struct anthropic_model models[] = {
-        {.id = {"a", 1},
-         .display_name = {"A \"x\"", 5},
-         .created = 1735689600,
-         .max_input = 100,
-         .vision = true},
+        {.id = {"a", 1}, .display_name = {"A \"x\"", 5}, .created = 1735689600, .max_input = 100},
         {.id = {"b", 1}, .display_name = {"B", 1}},
     };
     struct buf out;
@@ -227,6 +223,8 @@ static void the_models_page_has_two_forms(void **state)
         assert_true(json_is(json_get(it.value, STR("created_at")), STR("2025-01-01T00:00:00Z")));
         assert_true(json_is(json_get(it.value, STR("display_name")), STR("A \"x\"")));
         assert_int_equal(json_type(json_get(it.value, STR("max_tokens"))), JSON_NULL);
+        struct json thinking = json_get(json_get(it.value, STR("capabilities")), STR("thinking"));
+        assert_int_equal(json_count(json_get(thinking, STR("types"))), 4);
         assert_int_equal(json_present(json_get(it.value, STR("object"))), openai);
         assert_int_equal(json_present(json_get(it.value, STR("owned_by"))), openai);
         assert_int_equal(json_is(json_get(root, STR("object")), STR("list")), openai);
