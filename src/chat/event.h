@@ -57,9 +57,9 @@ struct message {
     bool mute; /* a cache pre-warm (max_tokens 0): nothing is shown, no output is counted */
     bool block_open;
     enum block_kind open_kind;
-    unsigned next_index;      /* blocks opened so far */
-    struct buf held;          /* whitespace-only text that waits, escaped */
-    struct buf carry;         /* a trailing half surrogate pair (six bytes) of the last delta ... */
+    unsigned next_index; /* blocks opened so far */
+    struct buf held;     /* whitespace-only text that waits, escaped */
+    struct buf carry;    /* a trailing half surrogate pair (six bytes) of the last delta ... */
     enum block_kind carry_kind;
     struct stop_scanner stop; /* the gateway's own stop sequences */
     enum stop_reason reason;  /* known so far */

@@ -308,12 +308,12 @@ unsigned door_cors(const struct door_view *view, bool preflight, struct h1_field
                                   "x-postern-model, x-postern-attempts, x-postern-lossy")};
         return n;
     }
+    must(n + 2 <= DOOR_CORS_MAX);
     const struct h1_field *wanted = h1_find(view->head, STR("access-control-request-headers"));
     out[n++] = (struct h1_field){STR("access-control-allow-methods"), STR("GET, POST, OPTIONS")};
     out[n++] =
         (struct h1_field){STR("access-control-allow-headers"),
                           wanted ? wanted->value : STR("content-type, x-api-key, authorization")};
-    must(n <= DOOR_CORS_MAX);
     return n;
 }
 
