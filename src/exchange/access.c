@@ -124,7 +124,7 @@ void access_exchange(const struct exchange *e)
     log_begin(&line, e->worker->env.log, LOG_INFO, "exchange");
     log_str(&line, "outcome", str_c(outcome_name(e)));
     log_u64(&line, "status", e->status);
-    log_str(&line, "request_id", id_str(&e->request_id));
+    log_str(&line, "request_id", id_str(&e->answerer.request_id));
     log_str(&line, "message_id", id_str(&e->message_id));
     log_str(&line, "peer", server_peer(e->req));
     log_str(&line, "key", e->key_name);

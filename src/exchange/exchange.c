@@ -134,8 +134,8 @@ static void add_routing_fields(struct exchange *e, struct answer_fields *f)
 static void commit_stream(struct exchange *e)
 {
     struct answer_fields f;
-    answer_fields_init(&f, id_str(&e->request_id), STR("text/event-stream; charset=utf-8"), e->cors,
-                       e->cors_count);
+    answer_fields_init(&f, id_str(&e->answerer.request_id), STR("text/event-stream; charset=utf-8"),
+                       e->cors, e->cors_count);
     answer_fields_add(&f, STR("cache-control"), STR("no-cache"));
     add_routing_fields(e, &f);
     e->committed = true;
@@ -178,7 +178,8 @@ static void flush_events(struct exchange *e)
 static void answer_gathered(struct exchange *e)
 {
     struct answer_fields f;
-    answer_fields_init(&f, id_str(&e->request_id), STR("application/json"), e->cors, e->cors_count);
+    answer_fields_init(&f, id_str(&e->answerer.request_id), STR("application/json"), e->cors,
+                       e->cors_count);
     add_routing_fields(e, &f);
     e->committed = true;
     e->status = 200;
@@ -200,8 +201,8 @@ static void answer_fault_whole(struct exchange *e)
 {
     buf_reset(&e->worker->events);
     e->status = e->fault.status;
-    answer_fault(e->worker, e->req, &e->fault, id_str(&e->request_id), e->mount == MOUNT_ANTHROPIC,
-                 e->cors, e->cors_count);
+    answer_fault(e->worker, e->req, &e->fault, id_str(&e->answerer.request_id),
+                 e->mount == MOUNT_ANTHROPIC, e->cors, e->cors_count);
     end_answer(e);
     finish_if_over(e);
 }
@@ -412,7 +413,7 @@ static void open_message(struct exchange *e)
     e->answer = (struct anthropic_answer){
         .message_id = id_str(&e->message_id),
         .model = e->model->id,
-        .request_id = id_str(&e->request_id),
+        .request_id = id_str(&e->answerer.request_id),
         .base_resp = e->mount == MOUNT_ANTHROPIC,
     };
     anthropic_stream_init(&e->encoder, &e->answer, &e->worker->events);
@@ -478,37 +479,14 @@ static void start_attempt(struct exchange *e)
 
 /* --- from the client --- */
 
-struct exchange *exchange_new(struct worker *w, struct server_req *req,
-                              const struct verdict *verdict, const struct id *request_id)
+static struct exchange *exchange_of(struct answerer *a)
 {
-    struct exchange *e = mem_alloc(sizeof(*e));
-    const struct limits *l = &w->snapshot->config->limits;
-    e->worker = w;
-    e->req = req;
-    e->snapshot = snapshot_ref(w->snapshot);
-    e->state = EXCHANGE_READ;
-    e->request_id = *request_id;
-    id_make(&e->message_id, STR("msg_"), w->env.random);
-    e->mount = verdict->route->mount;
-    e->key_name = verdict->who.name;
-    arena_init(&e->arena, l->arena_bytes);
-    buf_init(&e->body, l->body_bytes);
-    buf_init(&e->upstream_head, 16384);
-    buf_init(&e->upstream_body, l->body_bytes * 2);
-    buf_init(&e->upstream_error, l->upstream_error);
-    buf_init(&e->gathered, l->message_bytes * 2);
-    e->client_timer.fire = client_timer_fired;
-    e->upstream_timer.fire = upstream_timer_fired;
-    e->freeing.run = free_exchange;
-    list_push_back(&w->exchanges, &e->link);
-    w->exchange_count++;
-    metrics_set(w->env.metrics, METRIC_OPEN_EXCHANGES, w->exchange_count);
-    metrics_add(w->env.metrics, METRIC_EXCHANGES, 1);
-    return e;
+    return CONTAINER_OF(a, struct exchange, answerer);
 }
 
-void exchange_body(struct exchange *e, struct str bytes)
+static void take_body(struct answerer *a, struct str bytes)
 {
+    struct exchange *e = exchange_of(a);
     buf_add(&e->body, bytes);
     e->bytes_in += bytes.n;
 }
@@ -576,8 +554,9 @@ static bool check_cap(struct exchange *e, struct fault *fault)
 
 #define JSON_KEEP_NODES 65536
 
-void exchange_request_end(struct exchange *e)
+static void take_request_end(struct answerer *a)
 {
+    struct exchange *e = exchange_of(a);
     struct fault fault;
     bool ready = decode_request(e, &fault) && find_candidates(e, &fault) && check_cap(e, &fault);
     json_reader_trim(&e->worker->json, JSON_KEEP_NODES);
@@ -596,8 +575,9 @@ void exchange_request_end(struct exchange *e)
 }
 
 /* The upstream's silence counts from here: while we did not read it could not be heard. */
-void exchange_client_drained(struct exchange *e)
+static void take_drained(struct answerer *a)
 {
+    struct exchange *e = exchange_of(a);
     bool was_paused = e->paused;
     set_paused(e, false);
     if (was_paused && e->attempt_runs && !e->ended) {
@@ -606,8 +586,9 @@ void exchange_client_drained(struct exchange *e)
     }
 }
 
-void exchange_client_done(struct exchange *e, enum server_outcome outcome)
+static void take_done(struct answerer *a, enum server_outcome outcome)
 {
+    struct exchange *e = exchange_of(a);
     if (e->committed && e->chat.stream) {
         metrics_add(e->worker->env.metrics, METRIC_OPEN_STREAMS, UINT64_MAX); /* minus one */
     }
@@ -620,11 +601,44 @@ void exchange_client_done(struct exchange *e, enum server_outcome outcome)
     finish_if_over(e);
 }
 
-void exchange_request_bad(struct exchange *e)
+static void take_bad(struct answerer *a)
 {
+    struct exchange *e = exchange_of(a);
     must(e->state == EXCHANGE_READ);
     e->req = NULL;
     finish_if_over(e);
+}
+
+static const struct answerer_ops answerer_ops = {take_body, take_request_end, take_drained,
+                                                 take_bad, take_done};
+
+struct exchange *exchange_new(struct worker *w, struct server_req *req,
+                              const struct verdict *verdict, const struct id *request_id)
+{
+    struct exchange *e = mem_alloc(sizeof(*e));
+    const struct limits *l = &w->snapshot->config->limits;
+    e->worker = w;
+    e->req = req;
+    e->snapshot = snapshot_ref(w->snapshot);
+    e->state = EXCHANGE_READ;
+    e->answerer = (struct answerer){&answerer_ops, *request_id};
+    id_make(&e->message_id, STR("msg_"), w->env.random);
+    e->mount = verdict->route->mount;
+    e->key_name = verdict->who.name;
+    arena_init(&e->arena, l->arena_bytes);
+    buf_init(&e->body, l->body_bytes);
+    buf_init(&e->upstream_head, 16384);
+    buf_init(&e->upstream_body, l->body_bytes * 2);
+    buf_init(&e->upstream_error, l->upstream_error);
+    buf_init(&e->gathered, l->message_bytes * 2);
+    e->client_timer.fire = client_timer_fired;
+    e->upstream_timer.fire = upstream_timer_fired;
+    e->freeing.run = free_exchange;
+    list_push_back(&w->exchanges, &e->link);
+    w->exchange_count++;
+    metrics_set(w->env.metrics, METRIC_OPEN_EXCHANGES, w->exchange_count);
+    metrics_add(w->env.metrics, METRIC_EXCHANGES, 1);
+    return e;
 }
 
 void exchange_cut(struct exchange *e)

@@ -43,6 +43,23 @@ enum exchange_state {
 
 struct exchange;
 
+/* Whoever answers a request later than at once; req->user points at one. on_bad: the request broke, forget it (the front
+ * answers). on_done: the client's side is over, whatever happened. */
+struct answerer;
+
+struct answerer_ops {
+    void (*on_body)(struct answerer *a, struct str bytes);
+    void (*on_request_end)(struct answerer *a);
+    void (*on_drained)(struct answerer *a);
+    void (*on_bad)(struct answerer *a);
+    void (*on_done)(struct answerer *a, enum server_outcome outcome);
+};
+
+struct answerer {
+    const struct answerer_ops *ops;
+    struct id request_id;
+};
+
 /* A backend takes the encoded candidate and yields events into e->message through exchange_progress. */
 struct backend_ops {
     void (*start)(struct exchange *e);
@@ -54,6 +71,7 @@ extern const struct backend_ops backend_openai;
 extern const struct backend_ops backend_offline;
 
 struct exchange {
+    struct answerer answerer;
     struct list link; /* worker.exchanges */
     struct worker *worker;
     struct server_req *req; /* null once the client's side is over */
@@ -61,7 +79,6 @@ struct exchange {
     enum exchange_state state;
     uint64_t state_ns; /* when the state was entered */
     struct arena arena;
-    struct id request_id;
     struct id message_id;
     enum route_mount mount;
     struct str key_name;
@@ -119,12 +136,6 @@ struct exchange {
 /* --- exchange.c: the machine --- */
 struct exchange *exchange_new(struct worker *w, struct server_req *req,
                               const struct verdict *verdict, const struct id *request_id);
-void exchange_body(struct exchange *e, struct str bytes);
-void exchange_request_end(struct exchange *e);
-void exchange_client_drained(struct exchange *e);
-void exchange_client_done(struct exchange *e, enum server_outcome outcome);
-/* The request broke (too large, too slow, not HTTP any more) before it was complete. */
-void exchange_request_bad(struct exchange *e);
 void exchange_cut(struct exchange *e); /* shutdown */
 
 /* Backends report here. */
@@ -154,6 +165,11 @@ void answer_fault(struct worker *w, struct server_req *req, const struct fault *
 void access_exchange(const struct exchange *e);
 void access_simple(struct worker *w, const struct server_req *req, struct str request_id,
                    struct str method, struct str path, struct str key, const struct fault *fault);
+
+/* --- ready.c --- */
+/* Answers /ready at once when it is known whether a model can be answered, else asks the upstreams. Null: it has
+ * answered. */
+struct answerer *ready_begin(struct worker *w, struct server_req *req, const struct id *request_id);
 
 /* --- front.c: the server's handler --- */
 extern const struct server_ops front_ops;

@@ -4,7 +4,7 @@
  *   on_head ─▶ door_check ─┬─ refused, preflight, small routes: answered at once
  *                          └─ Messages: exchange_new, server_accept; the exchange gets the body
  *
- * req->user is the exchange, or null for a request that was answered at once. */
+ * req->user is the answerer (an exchange, a readiness check), or null for a request that was answered at once. */
 #include "exchange/exchange_int.h"
 
 #include "base/must.h"
@@ -54,17 +54,6 @@ static void answer_root(struct visit *v)
 {
     answer_body(v, 200, STR("text/plain; charset=utf-8"),
                 STR("Postern " POSTERN_VERSION ": the Messages API is at POST /v1/messages.\n"));
-}
-
-/* Ready: at least one model has a place to be answered. Health of upstreams joins when it is tracked. */
-static void answer_ready(struct visit *v)
-{
-    if (v->w->draining) {
-        struct fault f = fault_make(FAULT_OVERLOADED, STR("The gateway is shutting down"));
-        answer_refusal(v, &f);
-    } else {
-        answer_body(v, 200, STR("application/json"), STR("{\"status\":\"ready\"}"));
-    }
 }
 
 static struct anthropic_model model_view(const struct config_model *m)
@@ -179,6 +168,12 @@ static void answer_model(struct visit *v, struct arena *a)
     answer_body(v, 200, STR("application/json"), buf_str(&v->w->scratch));
 }
 
+/* These routes have an answerer of their own. */
+static bool answers_later(const struct route *route)
+{
+    return route->id == ROUTE_READY || route->id == ROUTE_MESSAGES;
+}
+
 static void answer_route(struct visit *v, struct arena *a)
 {
     must(v->verdict.route);
@@ -187,11 +182,11 @@ static void answer_route(struct visit *v, struct arena *a)
     case ROUTE_HEALTH:
         answer_body(v, 200, STR("application/json"), STR("{\"status\":\"ok\"}"));
         break;
-    case ROUTE_READY: answer_ready(v); break;
     case ROUTE_HELLO: answer_body(v, 200, STR("text/plain; charset=utf-8"), STR("")); break;
     case ROUTE_MODELS: answer_models(v, a); break;
     case ROUTE_MODEL: answer_model(v, a); break;
-    case ROUTE_MESSAGES: must(v->verdict.route->id != ROUTE_MESSAGES); break;
+    case ROUTE_READY:
+    case ROUTE_MESSAGES: must(!answers_later(v->verdict.route)); break;
     }
 }
 
@@ -214,7 +209,7 @@ static void begin_exchange(struct visit *v, const struct id *request_id)
     if (v->head->framing == H1_LENGTH && v->head->length <= e->body.max) {
         (void)buf_room(&e->body, (size_t)v->head->length);
     }
-    v->req->user = e;
+    v->req->user = &e->answerer;
     server_accept(v->req, e->body.max);
 }
 
@@ -236,8 +231,11 @@ static void on_head(struct server_req *req, const struct h1_head *head)
         lacks_version(&v)) {
         v.verdict.fault = fault_make(FAULT_INVALID, STR("anthropic-version: header is required"));
     }
-    if (v.verdict.fault.kind == FAULT_NONE && !v.verdict.preflight && messages) {
+    bool let_in = v.verdict.fault.kind == FAULT_NONE && !v.verdict.preflight;
+    if (let_in && messages) {
         begin_exchange(&v, &request_id);
+    } else if (let_in && answers_later(v.verdict.route)) {
+        req->user = ready_begin(w, req, &request_id);
     } else {
         if (v.verdict.fault.kind != FAULT_NONE) {
             answer_refusal(&v, &v.verdict.fault);
@@ -254,15 +252,17 @@ static void on_head(struct server_req *req, const struct h1_head *head)
 
 static void on_body(struct server_req *req, struct str bytes)
 {
-    if (req->user) {
-        exchange_body(req->user, bytes);
+    struct answerer *a = req->user;
+    if (a) {
+        a->ops->on_body(a, bytes);
     }
 }
 
 static void on_request_end(struct server_req *req)
 {
-    if (req->user) {
-        exchange_request_end(req->user);
+    struct answerer *a = req->user;
+    if (a) {
+        a->ops->on_request_end(a);
     }
 }
 
@@ -270,11 +270,11 @@ static void on_bad(struct server_req *req, unsigned status, struct str why)
 {
     struct worker *w = worker_of(req);
     struct id request_id;
-    struct exchange *e = req->user;
-    if (e) {
-        request_id = e->request_id;
+    struct answerer *a = req->user;
+    if (a) {
+        request_id = a->request_id;
         req->user = NULL;
-        exchange_request_bad(e);
+        a->ops->on_bad(a);
     } else {
         id_make(&request_id, STR("req_"), w->env.random);
     }
@@ -287,17 +287,18 @@ static void on_bad(struct server_req *req, unsigned status, struct str why)
 
 static void on_drained(struct server_req *req)
 {
-    if (req->user) {
-        exchange_client_drained(req->user);
+    struct answerer *a = req->user;
+    if (a) {
+        a->ops->on_drained(a);
     }
 }
 
 static void on_done(struct server_req *req, enum server_outcome outcome)
 {
-    struct exchange *e = req->user;
+    struct answerer *a = req->user;
     req->user = NULL;
-    if (e) {
-        exchange_client_done(e, outcome);
+    if (a) {
+        a->ops->on_done(a, outcome);
     }
 }
 
