@@ -375,7 +375,7 @@ static void print_row(const char *shape, const char *what, double ns, size_t n, 
 
 static void measure(const char *name, struct str text, bool with_jansson, struct json_reader *r)
 {
-    static const char *const variants[] = {"avx2", "sse2", "portable"};
+    static const char *const variants[] = {"avx512", "avx2", "sse2", "portable"};
     const uint64_t budget = 150 * NS_PER_MS;
     void *copy_to = mem_alloc(text.n);
     double copy = fastest(act_memcpy, text, copy_to, budget / 4);

@@ -66,10 +66,13 @@ size_t json_offset(struct json v)
     return n ? n->at : 0;
 }
 
-static bool node_is(struct json v, const struct json_node *n, struct str plain)
+static inline bool node_is(struct json v, const struct json_node *n, struct str plain)
 {
-    struct str text = str_of(v.doc->text.p + n->at, n->len);
-    return n->flags & JSON_ESCAPED ? json_text_is(text, plain) : str_eq(text, plain);
+    const char *text = v.doc->text.p + n->at;
+    if (n->flags & JSON_ESCAPED) {
+        return json_text_is(str_of(text, n->len), plain);
+    }
+    return n->len == plain.n && json_same_bytes(text, plain.p, plain.n);
 }
 
 struct json json_get(struct json object, struct str key)
@@ -85,6 +88,25 @@ struct json json_get(struct json object, struct str key)
         }
     }
     return absent();
+}
+
+void json_pick(struct json object, const struct str *names, struct json *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = absent();
+    }
+    const struct json_node *o = node_of_type(object, JSON_OBJECT);
+    if (!o) {
+        return;
+    }
+    const struct json_node *nodes = object.doc->nodes;
+    for (uint32_t at = object.at + 1; at < o->next; at = nodes[at + 1].next) {
+        for (size_t i = 0; i < count; i++) {
+            if (node_is(object, &nodes[at], names[i]) && !out[i].doc) {
+                out[i] = (struct json){object.doc, at + 1};
+            }
+        }
+    }
 }
 
 size_t json_count(struct json container)

@@ -126,6 +126,8 @@ size_t json_offset(struct json v);
 /* Absent when it is no object or has no such key. The key in plain bytes. A walk over the members;
  * where duplicates are allowed, the first. */
 struct json json_get(struct json object, struct str key);
+/* json_get for several names in one walk: out[i] is what json_get gives for names[i]. */
+void json_pick(struct json object, const struct str *names, struct json *out, size_t count);
 /* Members or elements, by walking over them. */
 size_t json_count(struct json container);
 
@@ -150,7 +152,7 @@ void json_unescape(struct json string, struct buf *out);
 /* For a raw span kept after the document went. */
 void json_unescape_text(struct str text, struct buf *out);
 
-/* Which scanner runs: "avx2", "sse2", "portable". force: null = best; false when this machine
+/* Which scanner runs: "avx512", "avx2", "sse2", "portable". force: null = best; false when this machine
  * lacks it. */
 const char *json_simd_name(void);
 bool json_simd_force(const char *name);

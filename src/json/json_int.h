@@ -17,6 +17,7 @@ typedef struct json_scan (*json_scan_fn)(struct str text, size_t at);
 struct json_scan json_scan_portable(struct str text, size_t at);
 struct json_scan json_scan_sse2(struct str text, size_t at);
 struct json_scan json_scan_avx2(struct str text, size_t at);
+struct json_scan json_scan_avx512(struct str text, size_t at);
 json_scan_fn json_scan_pick(void);
 
 /* False: *at is the offset of the later key of a pair. `count` is the number of members. */
@@ -45,6 +46,44 @@ static inline uint64_t json_special_bytes(uint64_t v)
     uint64_t slash = v ^ (ones * '\\');
     uint64_t control = (v - ones * 0x20) & ~v;
     return (control | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) & (ones * 0x80);
+}
+
+/* Up to 7 bytes in one word, each at least once; for equal n, words differ where bytes do. */
+static inline uint64_t json_short_word(const char *p, size_t n)
+{
+    if (n >= 4) {
+        uint32_t first;
+        uint32_t last;
+        memcpy(&first, p, 4);
+        memcpy(&last, p + n - 4, 4);
+        return first | (uint64_t)last << 32;
+    }
+    if (n == 0) {
+        return 0;
+    }
+    const unsigned char *u = (const unsigned char *)p;
+    return u[0] | (unsigned)u[n / 2] << 8 | (unsigned)u[n - 1] << 16;
+}
+
+/* Short spans, in place: for keys the call of memcmp would cost more than the comparison. Both
+ * hold n bytes. */
+static inline bool json_same_bytes(const char *a, const char *b, size_t n)
+{
+    uint64_t x;
+    uint64_t y;
+    if (n > 16) {
+        return memcmp(a, b, n) == 0;
+    }
+    if (n >= 8) {
+        uint64_t last_x;
+        uint64_t last_y;
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        memcpy(&last_x, a + n - 8, 8);
+        memcpy(&last_y, b + n - 8, 8);
+        return ((x ^ y) | (last_x ^ last_y)) == 0;
+    }
+    return json_short_word(a, n) == json_short_word(b, n);
 }
 
 static inline bool json_is_high(int unit)

@@ -14,9 +14,11 @@
  * closing brace, and broken grammar inside the object is reported before it; the position is the
  * later key's.
  *
- * The walk keeps its position and counters in a `struct walk` on the stack; they go back to the
- * reader at the end. It never looks past text.n. Bytes outside strings are ASCII by grammar, the
- * scanner checks those inside. */
+ * The position is a plain value that each step takes and gives on, STOP after a fault: every step
+ * waits for the one before, and a position that went through memory would double that wait. The
+ * rest of the walk's state is a `struct walk` on the stack; it goes back to the reader at the end.
+ * The walk never looks past text.n. Bytes outside strings are ASCII by grammar, the scanner checks
+ * those inside. */
 #include "json/json.h"
 
 #include <stdlib.h>
@@ -26,12 +28,12 @@
 
 #define NODES_FIRST 256
 #define STACK_FIRST 32
+#define STOP        SIZE_MAX /* no position: a fault is set */
 
 struct walk {
     struct json_reader *r;
     const char *p;
     size_t n;
-    size_t at;
     json_scan_fn scan;
     struct json_node *nodes;
     size_t count;
@@ -78,17 +80,18 @@ void json_reader_trim(struct json_reader *r, size_t keep_nodes)
     }
 }
 
-__attribute__((cold, noinline)) static bool fail(struct walk *w, enum json_fault fault, size_t at)
+__attribute__((cold, noinline)) static size_t fail(struct walk *w, enum json_fault fault, size_t at)
 {
     w->r->error.fault = fault;
     w->r->error.offset = at;
-    return false;
+    return STOP;
 }
 
 /* Something else than `fault` expects stands here, or nothing at all. */
-__attribute__((cold, noinline)) static bool fail_here(struct walk *w, enum json_fault fault)
+__attribute__((cold, noinline)) static size_t fail_here(struct walk *w, enum json_fault fault,
+                                                        size_t at)
 {
-    return fail(w, w->at < w->n ? fault : JSON_FAULT_UNTERMINATED, w->at);
+    return fail(w, at < w->n ? fault : JSON_FAULT_UNTERMINATED, at);
 }
 
 static bool is_space(char c)
@@ -96,26 +99,30 @@ static bool is_space(char c)
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-__attribute__((noinline)) static void skip_spaces(struct walk *w)
+__attribute__((noinline)) static size_t skip_spaces(struct str text, size_t at)
 {
     const uint64_t spaces = UINT64_C(0x2020202020202020);
-    while (w->at < w->n && is_space(w->p[w->at])) {
-        w->at++;
+    while (at < text.n && is_space(text.p[at])) {
+        at++;
         uint64_t word;
-        while (w->n - w->at >= 8 && (memcpy(&word, w->p + w->at, 8), word == spaces)) {
-            w->at += 8;
+        while (text.n - at >= 8 && (memcpy(&word, text.p + at, 8), word == spaces)) {
+            at += 8;
         }
     }
+    return at;
 }
 
-/* True: a byte that is no white space stands at w->at. */
-static inline bool skip_to_token(struct walk *w)
+/* To the next byte that is no white space, or to the end. None, or one blank after a comma or a
+ * colon, is what nearly all programs write. */
+static inline size_t skip_to_token(const struct walk *w, size_t at)
 {
-    if (LIKELY(w->at < w->n) && (unsigned char)w->p[w->at] > ' ') {
-        return true;
+    if (LIKELY(at < w->n) && (unsigned char)w->p[at] > ' ') {
+        return at;
     }
-    skip_spaces(w);
-    return w->at < w->n;
+    if (w->n - at > 1 && w->p[at] == ' ' && (unsigned char)w->p[at + 1] > ' ') {
+        return at + 1;
+    }
+    return skip_spaces(str_of(w->p, w->n), at);
 }
 
 __attribute__((cold, noinline)) static bool grow_nodes(struct walk *w)
@@ -136,7 +143,8 @@ static inline bool push_node(struct walk *w, enum json_type type, size_t at, siz
                              unsigned flags)
 {
     if (UNLIKELY(w->count == w->cap) && !grow_nodes(w)) {
-        return fail(w, JSON_FAULT_NODES, at);
+        (void)fail(w, JSON_FAULT_NODES, at);
+        return false;
     }
     struct json_node *node = &w->nodes[w->count++];
     *node = (struct json_node){.at = (uint32_t)at,
@@ -159,11 +167,10 @@ __attribute__((cold, noinline)) static void mark_lone(struct walk *w)
     }
 }
 
-/* w->at is the opening quote. It moves last: the step after this waits for it, and takes it from a
- * register when no other store comes between. */
-static inline bool read_string(struct walk *w)
+/* `at` is the opening quote. */
+static inline size_t read_string(struct walk *w, size_t at)
 {
-    size_t start = w->at + 1;
+    size_t start = at + 1;
     struct json_scan s = w->scan(str_of(w->p, w->n), start);
     if (UNLIKELY(s.fault != JSON_FAULT_NONE)) {
         return fail(w, s.fault, s.at);
@@ -171,11 +178,7 @@ static inline bool read_string(struct walk *w)
     if (UNLIKELY(s.flags & JSON_LONE)) {
         mark_lone(w);
     }
-    if (!push_node(w, JSON_STRING, start, s.at - start, s.flags)) {
-        return false;
-    }
-    w->at = s.at + 1;
-    return true;
+    return push_node(w, JSON_STRING, start, s.at - start, s.flags) ? s.at + 1 : STOP;
 }
 
 /* Past the digits at `at`; *some tells whether there was one. */
@@ -189,9 +192,8 @@ static inline size_t skip_digits(const struct walk *w, size_t at, bool *some)
     return at;
 }
 
-static bool read_number(struct walk *w)
+static size_t read_number(struct walk *w, size_t start)
 {
-    size_t start = w->at;
     size_t at = start + (w->p[start] == '-');
     size_t integer = at;
     bool some;
@@ -213,58 +215,53 @@ static bool read_number(struct walk *w)
     if (!some) {
         return fail(w, JSON_FAULT_NUMBER, at);
     }
-    if (!push_node(w, JSON_NUMBER, start, at - start, 0)) {
-        return false;
-    }
-    w->at = at;
-    return true;
+    return push_node(w, JSON_NUMBER, start, at - start, 0) ? at : STOP;
 }
 
-static bool read_literal(struct walk *w, struct str word, enum json_type type)
+static size_t read_literal(struct walk *w, size_t at, struct str word, enum json_type type)
 {
     for (size_t i = 0; i < word.n; i++) {
-        if (w->at + i >= w->n || w->p[w->at + i] != word.p[i]) {
-            return fail(w, JSON_FAULT_LITERAL, w->at + i);
+        if (at + i >= w->n || w->p[at + i] != word.p[i]) {
+            return fail(w, JSON_FAULT_LITERAL, at + i);
         }
     }
-    if (!push_node(w, type, w->at, word.n, 0)) {
-        return false;
-    }
-    w->at += word.n;
-    return true;
+    return push_node(w, type, at, word.n, 0) ? at + word.n : STOP;
 }
 
-/* A key and its colon; then w->at is where its value should start. */
-static inline bool read_member(struct walk *w)
+/* A key and its colon, to where its value should start. */
+static inline size_t read_member(struct walk *w, size_t at)
 {
-    if (!skip_to_token(w) || w->p[w->at] != '"') {
-        return fail_here(w, JSON_FAULT_KEY);
+    at = skip_to_token(w, at);
+    if (UNLIKELY(at >= w->n || w->p[at] != '"')) {
+        return fail_here(w, JSON_FAULT_KEY, at);
     }
     w->nodes[w->r->stack[w->depth - 1]].len++;
-    if (!read_string(w)) {
-        return false;
+    at = read_string(w, at);
+    if (UNLIKELY(at == STOP)) {
+        return STOP;
     }
-    if (!skip_to_token(w) || w->p[w->at] != ':') {
-        return fail_here(w, JSON_FAULT_COLON);
+    at = skip_to_token(w, at);
+    if (UNLIKELY(at >= w->n || w->p[at] != ':')) {
+        return fail_here(w, JSON_FAULT_COLON, at);
     }
-    w->at++;
-    return true;
+    return at + 1;
 }
 
-static bool close_container(struct walk *w)
+/* `at` is the closing bracket. */
+static size_t close_container(struct walk *w, size_t at)
 {
     struct json_reader *r = w->r;
     uint32_t index = r->stack[--w->depth];
     struct json_node *node = &w->nodes[index];
     uint32_t members = node->len;
-    w->at++;
-    node->len = (uint32_t)(w->at - node->at);
+    at++;
+    node->len = (uint32_t)(at - node->at);
     node->next = (uint32_t)w->count;
-    size_t at;
-    if (members > 1 && !r->allow_duplicates && !json_keys_unique(r, index, members, &at)) {
-        return fail(w, JSON_FAULT_DUPLICATE, at);
+    size_t later;
+    if (members > 1 && !r->allow_duplicates && !json_keys_unique(r, index, members, &later)) {
+        return fail(w, JSON_FAULT_DUPLICATE, later);
     }
-    return true;
+    return at;
 }
 
 __attribute__((cold, noinline)) static void grow_stack(struct json_reader *r)
@@ -274,43 +271,43 @@ __attribute__((cold, noinline)) static void grow_stack(struct json_reader *r)
 }
 
 /* *done: the container was empty and is closed again. */
-static bool open_container(struct walk *w, enum json_type type, bool *done)
+static size_t open_container(struct walk *w, size_t at, enum json_type type, bool *done)
 {
     struct json_reader *r = w->r;
     if (w->depth >= r->max_depth) {
-        return fail(w, JSON_FAULT_DEPTH, w->at);
+        return fail(w, JSON_FAULT_DEPTH, at);
     }
     if (w->depth == r->stack_cap) {
         grow_stack(r);
     }
     r->stack[w->depth] = (uint32_t)w->count;
-    if (!push_node(w, type, w->at, 0, 0)) {
-        return false;
+    if (!push_node(w, type, at, 0, 0)) {
+        return STOP;
     }
     w->depth++;
-    w->at++;
-    char closing = type == JSON_OBJECT ? '}' : ']';
-    if (skip_to_token(w) && w->p[w->at] == closing) {
-        *done = true;
-        return close_container(w);
+    at = skip_to_token(w, at + 1);
+    *done = at < w->n && w->p[at] == (type == JSON_OBJECT ? '}' : ']');
+    if (*done) {
+        return close_container(w, at);
     }
-    return type == JSON_ARRAY || read_member(w);
+    return type == JSON_ARRAY ? at : read_member(w, at);
 }
 
 /* *done: a whole value was read, not only the start of a container. */
-static inline bool read_value(struct walk *w, bool *done)
+static inline size_t read_value(struct walk *w, size_t at, bool *done)
 {
-    if (!skip_to_token(w)) {
-        return fail(w, w->depth ? JSON_FAULT_UNTERMINATED : JSON_FAULT_EMPTY, w->at);
+    at = skip_to_token(w, at);
+    if (UNLIKELY(at >= w->n)) {
+        return fail(w, w->depth ? JSON_FAULT_UNTERMINATED : JSON_FAULT_EMPTY, at);
     }
     *done = true;
-    switch (w->p[w->at]) {
-    case '"': return read_string(w);
-    case '{': *done = false; return open_container(w, JSON_OBJECT, done);
-    case '[': *done = false; return open_container(w, JSON_ARRAY, done);
-    case 't': return read_literal(w, STR("true"), JSON_TRUE);
-    case 'f': return read_literal(w, STR("false"), JSON_FALSE);
-    case 'n': return read_literal(w, STR("null"), JSON_NULL);
+    switch (w->p[at]) {
+    case '"': return read_string(w, at);
+    case '{': return open_container(w, at, JSON_OBJECT, done);
+    case '[': return open_container(w, at, JSON_ARRAY, done);
+    case 't': return read_literal(w, at, STR("true"), JSON_TRUE);
+    case 'f': return read_literal(w, at, STR("false"), JSON_FALSE);
+    case 'n': return read_literal(w, at, STR("null"), JSON_NULL);
     case '-':
     case '0':
     case '1':
@@ -321,49 +318,54 @@ static inline bool read_value(struct walk *w, bool *done)
     case '6':
     case '7':
     case '8':
-    case '9': return read_number(w);
-    default: return fail(w, JSON_FAULT_VALUE, w->at);
+    case '9': return read_number(w, at);
+    default: return fail(w, JSON_FAULT_VALUE, at);
     }
 }
 
-/* Closes what closes here; then w->at is where the next value should start, or nothing is open
- * any more. */
-static inline bool finish_value(struct walk *w)
+/* Closes what closes here, to where the next value should start, or to the end of the outermost
+ * one. */
+static inline size_t finish_value(struct walk *w, size_t at)
 {
     while (w->depth) {
-        if (!skip_to_token(w)) {
-            return fail(w, JSON_FAULT_UNTERMINATED, w->at);
+        at = skip_to_token(w, at);
+        if (UNLIKELY(at >= w->n)) {
+            return fail(w, JSON_FAULT_UNTERMINATED, at);
         }
         bool object = w->nodes[w->r->stack[w->depth - 1]].type == JSON_OBJECT;
-        char c = w->p[w->at];
+        char c = w->p[at];
         if (c == ',') {
-            w->at++;
-            return !object || read_member(w);
+            return object ? read_member(w, at + 1) : at + 1;
         }
         if (c != (object ? '}' : ']')) {
-            return fail(w, JSON_FAULT_COMMA, w->at);
+            return fail(w, JSON_FAULT_COMMA, at);
         }
-        if (!close_container(w)) {
-            return false;
+        at = close_container(w, at);
+        if (UNLIKELY(at == STOP)) {
+            return STOP;
         }
     }
-    return true;
+    return at;
 }
 
 static bool read_text(struct walk *w)
 {
+    size_t at = 0;
     do {
         bool done;
         do {
-            if (!read_value(w, &done)) {
+            at = read_value(w, at, &done);
+            if (UNLIKELY(at == STOP)) {
                 return false;
             }
         } while (!done);
-        if (!finish_value(w)) {
+        at = finish_value(w, at);
+        if (UNLIKELY(at == STOP)) {
             return false;
         }
     } while (w->depth);
-    return !skip_to_token(w) || fail(w, JSON_FAULT_TRAILING, w->at);
+    at = skip_to_token(w, at);
+    return at >= w->n || fail(w, JSON_FAULT_TRAILING, at) != STOP;
 }
 
 static void locate(struct json_error *e, struct str text)
@@ -402,11 +404,11 @@ enum rc json_read(struct json_reader *r, struct str text)
         .nodes = r->nodes,
         .cap = r->cap < r->max_nodes ? r->cap : r->max_nodes,
     };
-    bool good;
+    bool good = false;
     if (text.n >= UINT32_MAX) {
-        good = fail(&w, JSON_FAULT_SIZE, UINT32_MAX);
+        (void)fail(&w, JSON_FAULT_SIZE, UINT32_MAX);
     } else if (text.n >= 3 && memcmp(text.p, "\xEF\xBB\xBF", 3) == 0) {
-        good = fail(&w, JSON_FAULT_BOM, 0);
+        (void)fail(&w, JSON_FAULT_BOM, 0);
     } else {
         good = read_text(&w);
     }

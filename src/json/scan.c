@@ -23,11 +23,18 @@ static bool has_avx2(void)
 {
     return __builtin_cpu_supports("avx2") != 0;
 }
+
+static bool has_avx512(void)
+{
+    return __builtin_cpu_supports("avx512bw") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+           __builtin_cpu_supports("bmi") != 0 && __builtin_cpu_supports("bmi2") != 0;
+}
 #endif
 
 /* Best first. */
 static const struct scanner scanners[] = {
 #if defined(__x86_64__)
+    {"avx512", json_scan_avx512, has_avx512},
     {"avx2", json_scan_avx2, has_avx2},
     {"sse2", json_scan_sse2, is_anywhere},
 #endif

@@ -78,7 +78,8 @@ AVX2 static inline __m256i utf8_bad(const char *p)
 }
 
 /* `src` holds the block, with SCAN_CONTEXT readable bytes before it. */
-AVX2 static inline enum scan_verdict scan_block(struct scan_state *s, const char *src)
+AVX2 __attribute__((always_inline)) static inline enum scan_verdict scan_block(struct scan_state *s,
+                                                                               const char *src)
 {
     __m256i a = load(src);
     __m256i b = load(src + 32);
@@ -119,7 +120,13 @@ AVX2 __attribute__((noinline)) static struct json_scan scan_long(struct str text
     struct scan_state s = {.text = text, .at = from};
     enum scan_verdict verdict = SCAN_MORE;
     while (verdict == SCAN_MORE && s.at < text.n) {
-        verdict = UNLIKELY(scan_needs_pad(&s)) ? scan_edge(&s) : scan_block(&s, text.p + s.at);
+        if (UNLIKELY(scan_needs_pad(&s))) {
+            struct scan_state edge = s;
+            verdict = scan_edge(&edge);
+            s = edge;
+        } else {
+            verdict = scan_block(&s, text.p + s.at);
+        }
     }
     if (UNLIKELY(verdict != SCAN_END)) {
         return scan_again(text, start);

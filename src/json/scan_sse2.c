@@ -72,7 +72,8 @@ static inline __m128i utf8_bad(const char *p)
 }
 
 /* `src` holds the block, with SCAN_CONTEXT readable bytes before it. */
-static inline enum scan_verdict scan_block(struct scan_state *s, const char *src)
+__attribute__((always_inline)) static inline enum scan_verdict scan_block(struct scan_state *s,
+                                                                          const char *src)
 {
     const __m128i v[4] = {load(src), load(src + 16), load(src + 32), load(src + 48)};
     __m128i any = _mm_or_si128(_mm_or_si128(special(v[0]), special(v[1])),
@@ -117,7 +118,13 @@ __attribute__((noinline)) static struct json_scan scan_long(struct str text, siz
     struct scan_state s = {.text = text, .at = from};
     enum scan_verdict verdict = SCAN_MORE;
     while (verdict == SCAN_MORE && s.at < text.n) {
-        verdict = UNLIKELY(scan_needs_pad(&s)) ? scan_edge(&s) : scan_block(&s, text.p + s.at);
+        if (UNLIKELY(scan_needs_pad(&s))) {
+            struct scan_state edge = s;
+            verdict = scan_edge(&edge);
+            s = edge;
+        } else {
+            verdict = scan_block(&s, text.p + s.at);
+        }
     }
     if (UNLIKELY(verdict != SCAN_END)) {
         return scan_again(text, start);

@@ -178,6 +178,65 @@ void json_escape(struct buf *out, struct str plain)
     }
 }
 
+#define SHORT_MAX 32 /* longer ones gain nothing by it */
+
+/* The up to 7 bytes that json_short_word read. */
+static void put_short_word(char *to, uint64_t word, size_t n)
+{
+    if (n >= 4) {
+        uint32_t first = (uint32_t)word;
+        uint32_t last = (uint32_t)(word >> 32);
+        memcpy(to, &first, 4);
+        memcpy(to + n - 4, &last, 4);
+    } else if (n > 0) {
+        to[0] = (char)word;
+        to[n / 2] = (char)(word >> 8);
+        to[n - 1] = (char)(word >> 16);
+    }
+}
+
+/* Copies at most SHORT_MAX bytes of ASCII that need no escape. False: there is one that does, and
+ * what lies at `to` is of no use. */
+static bool copy_plain(char *to, struct str s)
+{
+    const uint64_t high = UINT64_C(0x8080808080808080);
+    uint64_t word;
+    uint64_t odd = 0;
+    if (s.n < 8) {
+        word = json_short_word(s.p, s.n);
+        put_short_word(to, word, s.n);
+        if (s.n < 4) { /* what holds none of the bytes must not look like a control character */
+            const uint64_t letters = UINT64_C(0x6161616161616161);
+            word |= s.n ? letters << 24 : letters;
+        }
+        return !(json_special_bytes(word) | (word & high));
+    }
+    for (size_t at = 0; at < s.n; at += 8) {
+        size_t from = at + 8 <= s.n ? at : s.n - 8;
+        memcpy(&word, s.p + from, 8);
+        memcpy(to + from, &word, 8);
+        odd |= json_special_bytes(word) | (word & high);
+    }
+    return odd == 0;
+}
+
+/* Nearly all keys and most values are short, plain, and find room. False: nothing was written. */
+static bool add_short(struct buf *out, struct str s, bool key)
+{
+    if (s.n > SHORT_MAX || out->cap - out->len < s.n + 3) {
+        return false;
+    }
+    char *to = out->p + out->len;
+    if (!copy_plain(to + 1, s)) {
+        return false;
+    }
+    to[0] = '"';
+    to[s.n + 1] = '"';
+    to[s.n + 2] = ':';
+    out->len += s.n + (key ? 3 : 2);
+    return true;
+}
+
 /* --- raw spans --- */
 
 #define LONE_BLOCK 64
@@ -268,8 +327,10 @@ static void add_quoted(struct json_writer *w, struct str s, bool raw)
 void json_key(struct json_writer *w, struct str plain)
 {
     begin_key(w);
-    add_quoted(w, plain, false);
-    buf_add_char(w->out, ':');
+    if (!add_short(w->out, plain, true)) {
+        add_quoted(w, plain, false);
+        buf_add_char(w->out, ':');
+    }
 }
 
 void json_key_text(struct json_writer *w, struct str escaped)
@@ -282,7 +343,9 @@ void json_key_text(struct json_writer *w, struct str escaped)
 void json_put_str(struct json_writer *w, struct str plain)
 {
     begin_value(w);
-    add_quoted(w, plain, false);
+    if (!add_short(w->out, plain, false)) {
+        add_quoted(w, plain, false);
+    }
 }
 
 void json_put_text(struct json_writer *w, struct str escaped)

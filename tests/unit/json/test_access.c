@@ -159,13 +159,83 @@ static void first_duplicate_wins(void **state)
     json_reader_fini(&r);
 }
 
+/* json_pick against json_get, for the names that the object has, some twice, and others. */
+static size_t check_pick(struct json object, struct buf *plain)
+{
+    struct str names[12] = {STR("a"), STR("key"), STR(""), STR("keyb"), STR("ab")};
+    struct json seen[COUNT_OF(names)];
+    size_t count = 5;
+    size_t found = 0;
+    buf_reset(plain);
+    assert_non_null(buf_room(plain, 1u << 16)); /* so that the names stay where they are */
+    for (struct json_iter it = json_iter(object); count < COUNT_OF(names) && json_next(&it);) {
+        size_t at = plain->len;
+        json_unescape(it.key, plain);
+        names[count++] = str_of(plain->p + at, plain->len - at);
+    }
+    json_pick(object, names, seen, count);
+    for (size_t i = 0; i < count; i++) {
+        struct json expected = json_get(object, names[i]);
+        found += json_present(seen[i]);
+        if (expected.doc != seen[i].doc || expected.at != seen[i].at) {
+            fail_msg("%.*s: node %u, expected %u", STR_ARG(names[i]), seen[i].at, expected.at);
+        }
+    }
+    return found;
+}
+
+static void picks_what_get_finds(void **state)
+{
+    (void)state;
+    struct help_random random = {11};
+    struct json_reader r;
+    struct buf doc;
+    struct buf plain;
+    size_t found = 0;
+    help_init(&r);
+    buf_init(&doc, 1u << 20);
+    buf_init(&plain, 1u << 20);
+    for (int i = 0; i < 3000; i++) {
+        buf_reset(&doc);
+        help_add_value(&random, &doc, 4);
+        r.allow_duplicates = i % 2 == 0;
+        if (json_read(&r, buf_str(&doc)) == RC_OK) {
+            for (uint32_t at = 0; at < r.count; at++) {
+                found += check_pick((struct json){&r, at}, &plain);
+            }
+        }
+    }
+    assert_in_range(found, 5000, SIZE_MAX);
+    buf_fini(&plain);
+    buf_fini(&doc);
+    json_reader_fini(&r);
+}
+
+static void picks_nothing_from_nothing(void **state)
+{
+    struct json root = json_root(*state);
+    const struct json none[] = {{0}, json_get(root, STR("no")), json_get(root, STR("messages"))};
+    for (size_t i = 0; i < COUNT_OF(none); i++) {
+        struct json out[2] = {root, root};
+        const struct str names[2] = {STR("model"), STR("role")};
+        json_pick(none[i], names, out, 2);
+        assert_false(json_present(out[0]) || json_present(out[1]));
+    }
+    json_pick(root, NULL, NULL, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_members),        cmocka_unit_test(walks_members_in_order),
-        cmocka_unit_test(walks_elements),       cmocka_unit_test(gives_spans),
-        cmocka_unit_test(reads_booleans),       cmocka_unit_test(absent_goes_through),
+        cmocka_unit_test(finds_members),
+        cmocka_unit_test(walks_members_in_order),
+        cmocka_unit_test(walks_elements),
+        cmocka_unit_test(gives_spans),
+        cmocka_unit_test(reads_booleans),
+        cmocka_unit_test(absent_goes_through),
         cmocka_unit_test(first_duplicate_wins),
+        cmocka_unit_test(picks_what_get_finds),
+        cmocka_unit_test(picks_nothing_from_nothing),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

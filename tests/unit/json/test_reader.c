@@ -348,7 +348,7 @@ static void expect_quick(struct json_reader *r, struct str text, double ms, cons
     enum rc rc = json_read(r, text);
     double took = cpu_ms() - before;
     (void)rc;
-    if (took > ms) {
+    if (took > ms * HELP_SLOW) {
         fail_msg("%s %02x took %.1f ms of CPU under %s", what, (unsigned)detail, took,
                  json_simd_name());
     }

@@ -111,6 +111,9 @@ struct item {
 
 static const struct item items[] = {
     {"escape", "\\n", true},
+    {"backspace", "\\b", true},
+    {"all escapes", "\\b\\f\\n\\r\\t\\/\\\"\\\\", true},
+    {"backspace after U+20AC", "\xE2\x82\xAC\\b", true},
     {"escaped quote", "\\\"", true},
     {"escaped backslash", "\\\\", true},
     {"three backslashes and n", "\\\\\\n", true},
@@ -231,6 +234,29 @@ static void counts_backslashes(void **state)
     }
 }
 
+/* At the start of a block, in it, and as the last and first byte of two. What follows could stand
+ * after a backslash itself, and after \\u. */
+static void takes_only_these_after_a_backslash(void **state)
+{
+    static const size_t befores[] = {0, 5, 62, 63, 64, 78, 79, 80, 94, 95, 96, 126, 127, 159};
+    char text[200];
+    for (size_t i = 0; i < COUNT_OF(befores); i++) {
+        for (int c = 0; c < 256; c++) {
+            memset(text, 'b', sizeof(text));
+            text[0] = '"';
+            text[1 + befores[i]] = '\\';
+            text[2 + befores[i]] = (char)c;
+            text[sizeof(text) - 1] = '"';
+            bool good = expect_same(*state, str_of(text, sizeof(text)));
+            bool due = c != 0 && strchr("\"\\/bfnrtu", c);
+            if (good != due) {
+                fail_msg("%02x after %zu bytes: %s", (unsigned)c, befores[i],
+                         good ? "accepted" : "refused");
+            }
+        }
+    }
+}
+
 static void cut_anywhere_is_unterminated(void **state)
 {
     static const char text[] =
@@ -261,6 +287,7 @@ int main(void)
         cmocka_unit_test(same_across_boundaries),
         cmocka_unit_test(looks_no_further_than_the_quote),
         cmocka_unit_test(counts_backslashes),
+        cmocka_unit_test(takes_only_these_after_a_backslash),
         cmocka_unit_test(cut_anywhere_is_unterminated),
         cmocka_unit_test(forces_only_what_exists),
     };

@@ -195,6 +195,68 @@ static void a_full_buffer_says_so(void **state)
     buf_fini(&out);
 }
 
+/* The same token by way of json_escape, which every other writer of plain text goes through. */
+static void put_the_long_way(struct buf *out, struct str s, bool key)
+{
+    buf_add_char(out, '"');
+    json_escape(out, s);
+    buf_add_char(out, '"');
+    if (key) {
+        buf_add_char(out, ':');
+    }
+}
+
+static void check_short(struct str s, size_t max, bool roomy, bool key)
+{
+    struct buf seen;
+    struct buf expected;
+    struct json_writer w;
+    buf_init(&seen, max);
+    buf_init(&expected, max);
+    if (roomy) { /* otherwise the first write is what makes room */
+        assert_non_null(buf_room(&seen, max));
+    }
+    json_writer_init(&w, &seen);
+    if (key) {
+        json_open_object(&w);
+        json_key(&w, s);
+        buf_add_char(&expected, '{');
+    } else {
+        json_put_str(&w, s);
+    }
+    put_the_long_way(&expected, s, key);
+    if (!str_eq(buf_str(&seen), buf_str(&expected)) || seen.failed != expected.failed) {
+        fail_msg("%.*s, expected %.*s, of %zu bytes under %zu", STR_ARG(buf_str(&seen)),
+                 STR_ARG(buf_str(&expected)), s.n, max);
+    }
+    buf_fini(&seen);
+    buf_fini(&expected);
+}
+
+/* Every length, every place in it, each kind of byte, with room and without. */
+static void short_text_is_as_long_text(void **state)
+{
+    static const char bytes[] = {'x',    '"', '\\',   '\n',   '\0',  '\x1F',
+                                 '\x7F', ' ', '\x80', '\xC3', '\xFF'};
+    char text[40];
+    (void)state;
+    for (size_t n = 0; n <= sizeof(text); n++) {
+        for (size_t i = 0; i < (n ? n : 1) * sizeof(bytes); i++) {
+            for (size_t j = 0; j < n; j++) {
+                text[j] = (char)('A' + j);
+            }
+            if (n) {
+                text[i / sizeof(bytes)] = bytes[i % sizeof(bytes)];
+            }
+            const size_t room = 240;
+            check_short(str_of(text, n), room, i & 1, i & 2);
+            check_short(str_of(text, n), n + 1 + i % 5, true, i & 2);
+        }
+    }
+    check_short(STR_NONE, 16, true, true);
+    check_short(STR("caf\xC3\xA9 \xE2\x82\xAC"), 64, true, false);
+}
+
 static void bad_value_for_key(struct json_writer *w)
 {
     json_open_object(w);
@@ -374,6 +436,7 @@ int main(void)
         cmocka_unit_test(escapes_plain_text),
         cmocka_unit_test(replaces_lone_surrogates_in_spans),
         cmocka_unit_test(a_full_buffer_says_so),
+        cmocka_unit_test(short_text_is_as_long_text),
         cmocka_unit_test(stops_on_calls_out_of_turn),
         cmocka_unit_test(naughty_strings_come_back),
         cmocka_unit_test(random_bytes_come_back_as_text),
