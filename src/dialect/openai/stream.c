@@ -44,6 +44,57 @@ static enum openai_progress fail(struct openai_stream *s, enum fault_kind kind, 
     return OPENAI_FAILED;
 }
 
+/* --- what an event holds: one walk per object, for every event pays for it --- */
+
+#define KEY(literal)                                                                               \
+    {                                                                                              \
+        literal, sizeof(literal) - 1                                                               \
+    }
+
+enum chunk_key {
+    CHUNK_CHOICES,
+    CHUNK_USAGE,
+    CHUNK_ERROR,
+    CHUNK_OBJECT,
+    CHUNK_BASE_RESP,
+    CHUNK_X_GROQ,
+    CHUNK_KEYS
+};
+static const struct str chunk_keys[CHUNK_KEYS] = {
+    [CHUNK_CHOICES] = KEY("choices"),     [CHUNK_USAGE] = KEY("usage"),
+    [CHUNK_ERROR] = KEY("error"),         [CHUNK_OBJECT] = KEY("object"),
+    [CHUNK_BASE_RESP] = KEY("base_resp"), [CHUNK_X_GROQ] = KEY("x_groq"),
+};
+
+enum choice_key {
+    CHOICE_INDEX,
+    CHOICE_DELTA,
+    CHOICE_MESSAGE,
+    CHOICE_FINISH,
+    CHOICE_USAGE,
+    CHOICE_KEYS
+};
+static const struct str choice_keys[CHOICE_KEYS] = {
+    [CHOICE_INDEX] = KEY("index"),     [CHOICE_DELTA] = KEY("delta"),
+    [CHOICE_MESSAGE] = KEY("message"), [CHOICE_FINISH] = KEY("finish_reason"),
+    [CHOICE_USAGE] = KEY("usage"),
+};
+
+/* The reasoning keys first, in the order in which they are believed. */
+enum delta_key {
+    DELTA_REASONING_CONTENT,
+    DELTA_REASONING,
+    DELTA_THINKING,
+    DELTA_CONTENT,
+    DELTA_KEYS
+};
+static const struct str delta_keys[DELTA_KEYS] = {
+    [DELTA_REASONING_CONTENT] = KEY("reasoning_content"),
+    [DELTA_REASONING] = KEY("reasoning"),
+    [DELTA_THINKING] = KEY("thinking"),
+    [DELTA_CONTENT] = KEY("content"),
+};
+
 /* --- usage --- */
 
 static uint64_t count_of(struct json object, struct str key)
@@ -64,29 +115,15 @@ static uint64_t cached_of(struct json usage)
     return cached;
 }
 
-/* At the top; in x_groq on Groq's finish chunk; in the choice on Kimi's older API. */
-static struct json usage_of(struct json chunk)
-{
-    struct json usage = json_get(chunk, STR("usage"));
-    if (json_type(usage) != JSON_OBJECT) {
-        usage = json_get(json_get(chunk, STR("x_groq")), STR("usage"));
-    }
-    if (json_type(usage) != JSON_OBJECT) {
-        struct json_iter it = json_iter(json_get(chunk, STR("choices")));
-        usage = json_next(&it) ? json_get(it.value, STR("usage")) : usage;
-    }
-    return usage;
-}
-
 static void take_usage(struct openai_stream *s, struct json usage)
 {
     struct usage u = s->message->usage;
     uint64_t prompt;
     uint64_t completion;
-    s->usage_now = json_type(usage) == JSON_OBJECT;
-    if (!s->usage_now) {
+    if (json_type(usage) != JSON_OBJECT) {
         return;
     }
+    s->usage_now = true;
     if (json_u64(json_get(usage, STR("prompt_tokens")), &prompt)) {
         usage_set_prompt(&u, prompt, cached_of(usage));
     }
@@ -106,11 +143,10 @@ static struct text text_of(struct json v)
     return (struct text){json_text(v), (json_flags(v) & JSON_LONE) != 0};
 }
 
-static struct text reasoning_of(struct json delta)
+static struct text reasoning_of(const struct json delta[DELTA_KEYS])
 {
-    static const struct str keys[] = {{"reasoning_content", 17}, {"reasoning", 9}, {"thinking", 8}};
-    for (size_t i = 0; i < COUNT_OF(keys); i++) {
-        struct text t = text_of(json_get(delta, keys[i]));
+    for (size_t i = 0; i < DELTA_CONTENT; i++) {
+        struct text t = text_of(delta[i]);
         if (t.raw.n > 0) {
             return t;
         }
@@ -131,8 +167,10 @@ static void take_content(struct openai_stream *s, struct json content)
 
 static void take_delta(struct openai_stream *s, struct json delta)
 {
-    message_push(s->message, BLOCK_THINKING, reasoning_of(delta));
-    take_content(s, json_get(delta, STR("content")));
+    struct json values[DELTA_KEYS];
+    json_pick(delta, delta_keys, values, DELTA_KEYS);
+    message_push(s->message, BLOCK_THINKING, reasoning_of(values));
+    take_content(s, values[DELTA_CONTENT]);
 }
 
 struct finish_row {
@@ -141,27 +179,23 @@ struct finish_row {
     bool overloaded;
 };
 
-#define WORD(literal)                                                                              \
-    {                                                                                              \
-        literal, sizeof(literal) - 1                                                               \
-    }
 static const struct finish_row finishes[] = {
-    {WORD("stop"), STOP_END_TURN, false},
-    {WORD("length"), STOP_MAX_TOKENS, false},
-    {WORD("max_tokens"), STOP_MAX_TOKENS, false},
-    {WORD("model_length"), STOP_MAX_TOKENS, false},
-    {WORD("model_context_window_exceeded"), STOP_CONTEXT, false},
-    {WORD("content_filter"), STOP_REFUSAL, false},
-    {WORD("sensitive"), STOP_REFUSAL, false},
-    {WORD("safety"), STOP_REFUSAL, false},
-    {WORD("moderation"), STOP_REFUSAL, false},
-    {WORD("error"), STOP_NONE, false},
-    {WORD("network_error"), STOP_NONE, false},
-    {WORD("insufficient_system_resource"), STOP_NONE, true},
-    {WORD("abort"), STOP_NONE, true},
-    {WORD("aborted"), STOP_NONE, true},
-    {WORD("cancelled"), STOP_NONE, true},
-    {WORD("timeout"), STOP_NONE, true},
+    {KEY("stop"), STOP_END_TURN, false},
+    {KEY("length"), STOP_MAX_TOKENS, false},
+    {KEY("max_tokens"), STOP_MAX_TOKENS, false},
+    {KEY("model_length"), STOP_MAX_TOKENS, false},
+    {KEY("model_context_window_exceeded"), STOP_CONTEXT, false},
+    {KEY("content_filter"), STOP_REFUSAL, false},
+    {KEY("sensitive"), STOP_REFUSAL, false},
+    {KEY("safety"), STOP_REFUSAL, false},
+    {KEY("moderation"), STOP_REFUSAL, false},
+    {KEY("error"), STOP_NONE, false},
+    {KEY("network_error"), STOP_NONE, false},
+    {KEY("insufficient_system_resource"), STOP_NONE, true},
+    {KEY("abort"), STOP_NONE, true},
+    {KEY("aborted"), STOP_NONE, true},
+    {KEY("cancelled"), STOP_NONE, true},
+    {KEY("timeout"), STOP_NONE, true},
 };
 
 static const struct finish_row *find_finish(struct json word)
@@ -190,9 +224,9 @@ static struct str matched_stop(struct openai_stream *s, struct json choice)
     return copy;
 }
 
-static enum openai_progress take_finish(struct openai_stream *s, struct json choice)
+static enum openai_progress take_finish(struct openai_stream *s, struct json choice,
+                                        struct json word)
 {
-    struct json word = json_get(choice, STR("finish_reason"));
     if (json_type(word) != JSON_STRING || s->finished) {
         return OPENAI_MORE;
     }
@@ -209,46 +243,52 @@ static enum openai_progress take_finish(struct openai_stream *s, struct json cho
 
 static enum openai_progress take_choice(struct openai_stream *s, struct json choice)
 {
+    struct json values[CHOICE_KEYS];
     uint64_t index = 0;
-    if (json_u64(json_get(choice, STR("index")), &index) && index != 0) {
+    json_pick(choice, choice_keys, values, CHOICE_KEYS);
+    if (json_u64(values[CHOICE_INDEX], &index) && index != 0) {
         return OPENAI_MORE;
     }
-    struct json delta = json_get(choice, STR("delta"));
-    struct json message = json_get(choice, STR("message"));
-    if (json_type(delta) == JSON_OBJECT) {
-        take_delta(s, delta);
-    } else if (json_type(message) == JSON_OBJECT && s->message->next_index == 0) {
-        take_delta(s, message);
+    if (!s->usage_now) {
+        take_usage(s, values[CHOICE_USAGE]); /* Kimi's older API */
     }
-    return take_finish(s, choice);
+    if (json_type(values[CHOICE_DELTA]) == JSON_OBJECT) {
+        take_delta(s, values[CHOICE_DELTA]);
+    } else if (json_type(values[CHOICE_MESSAGE]) == JSON_OBJECT && s->message->next_index == 0) {
+        take_delta(s, values[CHOICE_MESSAGE]);
+    }
+    return take_finish(s, choice, values[CHOICE_FINISH]);
 }
 
 /* --- one chunk --- */
 
-static bool carries_error(struct json chunk)
+/* An error object or text, SGLang's "object":"error", or MiniMax's status of its own under HTTP 200. */
+static bool carries_error(const struct json chunk[CHUNK_KEYS])
 {
-    enum json_type type = json_type(json_get(chunk, STR("error")));
-    return type == JSON_OBJECT || type == JSON_STRING;
-}
-
-/* MiniMax: HTTP 200 with a status of its own. */
-static bool base_resp_failed(struct json chunk)
-{
-    return count_of(json_get(chunk, STR("base_resp")), STR("status_code")) != 0;
+    enum json_type error = json_type(chunk[CHUNK_ERROR]);
+    return error == JSON_OBJECT || error == JSON_STRING ||
+           json_is(chunk[CHUNK_OBJECT], STR("error")) ||
+           (json_present(chunk[CHUNK_BASE_RESP]) &&
+            count_of(chunk[CHUNK_BASE_RESP], STR("status_code")) != 0);
 }
 
 static enum openai_progress take_chunk(struct openai_stream *s, struct json chunk)
 {
-    if (carries_error(chunk) || base_resp_failed(chunk) ||
-        json_is(json_get(chunk, STR("object")), STR("error"))) {
+    struct json values[CHUNK_KEYS];
+    json_pick(chunk, chunk_keys, values, CHUNK_KEYS);
+    if (carries_error(values)) {
         s->fault = openai_error_in_stream(chunk, s->profile, s->arena, s->secret);
         return OPENAI_FAILED;
     }
     s->useful = true;
-    take_usage(s, usage_of(chunk));
-    struct json choices = json_get(chunk, STR("choices"));
+    s->usage_now = false;
+    take_usage(s, values[CHUNK_USAGE]);
+    if (!s->usage_now && json_present(values[CHUNK_X_GROQ])) {
+        take_usage(s, json_get(values[CHUNK_X_GROQ], STR("usage")));
+    }
     enum openai_progress progress = OPENAI_MORE;
-    for (struct json_iter it = json_iter(choices); json_next(&it) && progress == OPENAI_MORE;) {
+    for (struct json_iter it = json_iter(values[CHUNK_CHOICES]);
+         json_next(&it) && progress == OPENAI_MORE;) {
         progress = take_choice(s, it.value);
     }
     if (progress == OPENAI_FAILED) {
