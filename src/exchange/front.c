@@ -168,10 +168,11 @@ static void answer_model(struct visit *v, struct arena *a)
     answer_body(v, 200, STR("application/json"), buf_str(&v->w->scratch));
 }
 
-/* These routes have an answerer of their own. */
-static bool answers_later(const struct route *route)
+/* Let in, on a route that has an answerer of its own. */
+static bool answers_later(const struct verdict *v)
 {
-    return route->id == ROUTE_READY || route->id == ROUTE_MESSAGES;
+    return v->fault.kind == FAULT_NONE && !v->preflight && v->route &&
+           (v->route->id == ROUTE_READY || v->route->id == ROUTE_MESSAGES);
 }
 
 static void answer_route(struct visit *v, struct arena *a)
@@ -186,15 +187,15 @@ static void answer_route(struct visit *v, struct arena *a)
     case ROUTE_MODELS: answer_models(v, a); break;
     case ROUTE_MODEL: answer_model(v, a); break;
     case ROUTE_READY:
-    case ROUTE_MESSAGES: must(!answers_later(v->verdict.route)); break;
+    case ROUTE_MESSAGES: must(!answers_later(&v->verdict)); break;
     }
 }
 
 /* Strict: Anthropic's own clients always say which version they speak (ruling 37). */
 static bool lacks_version(const struct visit *v)
 {
-    return v->w->snapshot->config->compat == COMPAT_STRICT &&
-           !h1_find(v->head, STR("anthropic-version"));
+    return v->w->snapshot->config->compat == COMPAT_STRICT && answers_later(&v->verdict) &&
+           v->verdict.route->id == ROUTE_MESSAGES && !h1_find(v->head, STR("anthropic-version"));
 }
 
 /* --- the server's calls --- */
@@ -213,6 +214,28 @@ static void begin_exchange(struct visit *v, const struct id *request_id)
     server_accept(v->req, e->body.max);
 }
 
+static void begin_later(struct visit *v, const struct id *request_id)
+{
+    if (v->verdict.route->id == ROUTE_READY) {
+        v->req->user = ready_begin(v->w, v->req, request_id);
+    } else {
+        begin_exchange(v, request_id);
+    }
+}
+
+static void answer_now(struct visit *v, struct arena *a)
+{
+    if (v->verdict.fault.kind != FAULT_NONE) {
+        answer_refusal(v, &v->verdict.fault);
+    } else if (v->verdict.preflight) {
+        answer_body(v, 204, STR_NONE, STR_NONE);
+    } else {
+        answer_route(v, a);
+    }
+    access_simple(v->w, v->req, v->request_id, v->head->method_name, v->head->target,
+                  v->verdict.who.name, &v->verdict.fault);
+}
+
 static void on_head(struct server_req *req, const struct h1_head *head)
 {
     struct worker *w = worker_of(req);
@@ -226,26 +249,13 @@ static void on_head(struct server_req *req, const struct h1_head *head)
     v.verdict = door_check(&view, &a);
     v.cors_count = door_cors(&view, v.verdict.preflight, v.cors);
     req->user = NULL;
-    bool messages = v.verdict.route && v.verdict.route->id == ROUTE_MESSAGES;
-    if (v.verdict.fault.kind == FAULT_NONE && !v.verdict.preflight && messages &&
-        lacks_version(&v)) {
+    if (lacks_version(&v)) {
         v.verdict.fault = fault_make(FAULT_INVALID, STR("anthropic-version: header is required"));
     }
-    bool let_in = v.verdict.fault.kind == FAULT_NONE && !v.verdict.preflight;
-    if (let_in && messages) {
-        begin_exchange(&v, &request_id);
-    } else if (let_in && answers_later(v.verdict.route)) {
-        req->user = ready_begin(w, req, &request_id);
+    if (answers_later(&v.verdict)) {
+        begin_later(&v, &request_id);
     } else {
-        if (v.verdict.fault.kind != FAULT_NONE) {
-            answer_refusal(&v, &v.verdict.fault);
-        } else if (v.verdict.preflight) {
-            answer_body(&v, 204, STR_NONE, STR_NONE);
-        } else {
-            answer_route(&v, &a);
-        }
-        access_simple(w, req, v.request_id, head->method_name, head->target, v.verdict.who.name,
-                      &v.verdict.fault);
+        answer_now(&v, &a);
     }
     arena_fini(&a);
 }
