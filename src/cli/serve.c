@@ -2,6 +2,7 @@
 /* serve.c - `postern serve`: read the configuration, open the house, say where it is, run.
  *
  * The log (JSON lines) goes to standard output; what a person should read at the start goes to standard error. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -11,6 +12,9 @@
 #include "cli/cli.h"
 #include "cli/house.h"
 
+#define ALONE_ABOVE (1024 * 1024)
+#define KEPT_FREE   (4 * 1024 * 1024)
+
 /* One descriptor for every client and one for its upstream: take what the system grants. */
 static void raise_descriptor_limit(void)
 {
@@ -19,6 +23,15 @@ static void raise_descriptor_limit(void)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+}
+
+/* A 200 KB request is two buffers of that size for a millisecond. With its defaults the allocator gives such memory back
+ * to the system each time and takes it again page by page, which cost more than translating the request (286 us instead
+ * of 130). What is kept is at most KEPT_FREE per worker. */
+static void tune_allocator(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, ALONE_ABOVE);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_FREE);
 }
 
 /* Keys are in this memory: no core files, no attaching by other processes of the same user, no new privileges. */
@@ -144,6 +157,7 @@ int cli_serve(int argc, char **argv)
         return 2;
     }
     raise_descriptor_limit();
+    tune_allocator();
     harden_process();
     return serve(cli_config_file(file), &over);
 }
