@@ -10,6 +10,8 @@ SAN     ?=
 WERROR  ?=
 V       ?=
 Q       := $(if $(V),,@)
+# Sub-makes use every core unless somebody has said how many.
+PARALLEL  = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 say      = $(if $(V),,@echo '  $(1)')
 OPT     ?= -O2
 VERSION := $(shell cat VERSION)
@@ -126,7 +128,7 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(LIBS) $(B)/lib/tests-lib.a
 tests-build: $(B)/postern $(TEST_BIN)
 
 test: deps ## Build and run every test that needs no network client and no root
-	@$(MAKE) --no-print-directory tests-build
+	@$(MAKE) --no-print-directory $(PARALLEL) tests-build
 	@B=$(B) tools/run-tests $(TEST_BIN)
 
 # --- variants ---
@@ -139,7 +141,7 @@ tsan: ## Tests under ThreadSanitizer
 FUZZ_SECONDS ?= 60
 fuzz: ## Run each fuzzer for FUZZ_SECONDS (default 60)
 	@tools/install-deps fuzz
-	@$(MAKE) --no-print-directory B=build/fuzz CC=clang SAN=address,undefined,fuzzer-no-link OPT=-O1 fuzz-build
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang SAN=address,undefined,fuzzer-no-link OPT=-O1 $(PARALLEL) fuzz-build
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) B=build/fuzz tools/run-fuzz $(FUZZ_SRC:fuzz/%.c=%)
 fuzz-build: $(FUZZ_BIN)
 $(B)/fuzz/%: fuzz/%.c $(LIBS) $(B)/lib/tests-lib.a
@@ -156,7 +158,7 @@ BENCH_LIBS_json = -ljansson
 
 bench: deps $(B)/postern ## Print the budget table of docs/architecture.md beside nginx; saves to bench/results
 	@tools/install-deps bench
-	@$(MAKE) --no-print-directory $(BENCH_BIN)
+	@$(MAKE) --no-print-directory $(PARALLEL) $(BENCH_BIN)
 	@B=$(B) bench/run
 
 # --- the rest ---
@@ -164,7 +166,7 @@ deps: ## Install what is missing (names it; asks sudo only when needed)
 	@tools/install-deps build
 
 run: deps ## Install what is missing, build, start
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@exec $(B)/postern serve $(ARGS)
 
 lint: ## clang-format, clang-tidy, cppcheck, layers, banned functions, size report

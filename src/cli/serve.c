@@ -2,6 +2,7 @@
 /* serve.c - `postern serve`: read the configuration, open the house, say where it is, run.
  *
  * The log (JSON lines) goes to standard output; what a person should read at the start goes to standard error. */
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,7 +73,8 @@ static void say_hello(const struct config *c, const struct house *h)
                         "(docs/postern.example.yaml "
                         "shows how to add one)\n");
     }
-    fprintf(stderr, "\n  ask         postern ask \"Hello\"\n  curl        curl -N ");
+    fprintf(stderr, "\n  ask         %s ask \"Hello\"\n  curl        curl -N ",
+            program_invocation_name);
     say_base_url(c, h);
     fprintf(stderr,
             "/v1/messages -H 'content-type: application/json' -H \"x-api-key: %s\" \\\n"
