@@ -3,7 +3,8 @@
  *
  * The exact shapes are anthropic-api.md 3 and 4.3. The per-delta path is the hot one: its constant parts are copied as
  * literals around the upstream's own escaped text, which needs no second escaping; all other shapes go through the JSON
- * writer. Old accumulators break on a missing key (usage.cache_creation, stop_details), so none is ever left out. */
+ * writer. Old accumulators break on a missing key (usage.cache_creation, stop_details), so none is ever left out, but for
+ * one: `citations` on a text block, whose null the AI SDK refuses (docs/decisions/006). */
 #include "dialect/anthropic/encode.h"
 
 #include "base/clock.h"
@@ -111,7 +112,7 @@ static void stream_start(struct anthropic_stream *s, const struct chat_event *e)
 static struct str empty_block(enum block_kind kind)
 {
     switch (kind) {
-    case BLOCK_TEXT: return STR("{\"type\":\"text\",\"text\":\"\",\"citations\":null}");
+    case BLOCK_TEXT: return STR("{\"type\":\"text\",\"text\":\"\"}");
     case BLOCK_THINKING: return STR("{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}");
     case BLOCK_TOOL_USE: break; /* no upstream dialect produces one yet */
     }
@@ -276,8 +277,8 @@ static void gather_event(struct event_sink *sink, const struct chat_event *e)
     case EVENT_OPEN: gather_open(g, e); break;
     case EVENT_DELTA: gather_delta(g, e); break;
     case EVENT_CLOSE:
-        buf_add(&g->blocks, e->block == BLOCK_THINKING ? STR("\",\"signature\":\"\"}")
-                                                       : STR("\",\"citations\":null}"));
+        buf_add(&g->blocks,
+                e->block == BLOCK_THINKING ? STR("\",\"signature\":\"\"}") : STR("\"}"));
         break;
     case EVENT_STOP: gather_stop(g, e); break;
     case EVENT_FAULT: g->failed = true; break;

@@ -81,7 +81,7 @@ const cases = {
     assert.deepEqual(names.slice(-3), ['content_block_stop', 'message_delta', 'message_stop']);
   },
 
-  async 'a late answer streams too'() {
+  async 'ruling 3: pings before the message do no harm'() {
     const text = await client().messages.stream({ model: 'late', ...ask }).finalText();
     assert.ok(text.length > 0);
   },

@@ -115,6 +115,12 @@ def raw_events_follow_the_grammar():
 
 
 @case
+def ruling_3_pings_before_the_message_do_no_harm():
+    with client().messages.stream(model="late", **ASK) as stream:
+        assert stream.get_final_message().content[0].text
+
+
+@case
 def stop_sequence_is_cut_and_named():
     m = client().messages.create(model="plain", stop_sequences=["nothing like it", "<3:"], **ASK)
     expect("stop_reason", m.stop_reason, "stop_sequence")

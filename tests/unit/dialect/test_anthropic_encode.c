@@ -54,7 +54,7 @@ static void events_have_their_shapes(void **state)
     emit(&s, (struct chat_event){.kind = EVENT_OPEN, .block = BLOCK_TEXT, .index = 0});
     expect(&out, "event: content_block_start\n"
                  "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":"
-                 "{\"type\":\"text\",\"text\":\"\",\"citations\":null}}\n\n"); /* ruling 51 */
+                 "{\"type\":\"text\",\"text\":\"\"}}\n\n"); /* ruling 51 */
     emit(&s, (struct chat_event){.kind = EVENT_OPEN, .block = BLOCK_THINKING, .index = 12});
     expect(&out, "event: content_block_start\n"
                  "data: {\"type\":\"content_block_start\",\"index\":12,\"content_block\":"

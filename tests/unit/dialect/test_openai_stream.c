@@ -529,7 +529,7 @@ static void gathers_the_same_answer(void **state)
             "model\","
             "\"content\":[{\"type\":\"thinking\",\"thinking\":\"h\\ud83d\\ude00\",\"signature\":"
             "\"\"},"
-            "{\"type\":\"text\",\"text\":\"a\\\"\\ufffd\",\"citations\":null}],"
+            "{\"type\":\"text\",\"text\":\"a\\\"\\ufffd\"}],"
             "\"stop_reason\":\"end_turn\",\"stop_sequence\":null,\"stop_details\":null,"
             "\"container\":null,\"diagnostics\":null,"
             "\"usage\":{\"input_tokens\":7,\"cache_creation_input_tokens\":0,\"cache_read_input_"
