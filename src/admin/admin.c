@@ -184,13 +184,14 @@ void admin_init(struct admin *a, struct loop *loop, const struct limits *limits,
                 struct metrics *const *shards, unsigned shard_count, struct clock *clock)
 {
     *a = (struct admin){
+        .limits = *limits,
         .shards = shards,
         .shard_count = shard_count,
         .clock = clock,
         .started_ns = clock->wall_ns(clock),
     };
     buf_init(&a->body, PAGE_MAX);
-    server_init(&a->server, loop, limits, &admin_ops, a);
+    server_init(&a->server, loop, &a->limits, &admin_ops, a);
 }
 
 void admin_fini(struct admin *a)

@@ -9,6 +9,7 @@
 
 struct admin {
     struct server server;
+    struct limits limits; /* a copy: a reload frees the configuration that they came from */
     struct metrics *const *shards; /* one per worker */
     unsigned shard_count;
     struct clock *clock;

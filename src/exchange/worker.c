@@ -35,7 +35,9 @@ void worker_init(struct worker *w, struct loop *loop, struct config *config,
 void worker_fini(struct worker *w)
 {
     server_fini(&w->server);
+    worker_cut(w); /* whose client is served but whose upstream is still read out */
     loop_run_deferred(w->loop);
+    must(w->exchange_count == 0);
     snapshot_unref(&w->snapshot);
     loop_run_deferred(w->loop);
     json_reader_fini(&w->json);

@@ -142,12 +142,27 @@ static void buckets_double(void **state)
     assert_int_equal(m.histograms[HISTOGRAM_HEAD].buckets[0], 2);
 }
 
+/* A reload frees the configuration that the limits came from. */
+static void keeps_limits_of_its_own(void **state)
+{
+    (void)state;
+    static struct metrics m;
+    struct metrics *const shards[] = {&m};
+    struct limits limits = limits_default;
+    struct admin a;
+    admin_init(&a, NULL, &limits, shards, 1, &fake);
+    limits.connections_per_ip = limits_default.connections_per_ip + 1;
+    assert_int_equal(a.server.limits->connections_per_ip, limits_default.connections_per_ip);
+    admin_fini(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_over_the_shards),
         cmocka_unit_test(every_line_is_prometheus),
         cmocka_unit_test(buckets_double),
+        cmocka_unit_test(keeps_limits_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
