@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* log.c - JSON lines to a descriptor.
  *
- * A line is gathered in a buffer and written with one write(2), alone or as part of a batch. The descriptor may be a full pipe: with O_NONBLOCK set
- * by whoever opened it, EAGAIN drops the line and counts it. The escaper is the one place that decides what untrusted
- * text may look like in a terminal: control characters, DEL, the C1 range and the Unicode line separators leave as
- * \uXXXX, bytes that are not UTF-8 as U+FFFD. */
+ * A line is gathered in a buffer and written with one write(2), alone or with others of a batch. The descriptor may be
+ * a full pipe: with O_NONBLOCK set by whoever opened it, EAGAIN drops the lines and counts them. The escaper is the one
+ * place that decides what untrusted text may look like in a terminal: control characters, DEL, the C1 range and the
+ * Unicode line separators leave as \uXXXX, bytes that are not UTF-8 as U+FFFD. */
 #include "base/log.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
@@ -206,14 +207,36 @@ void log_batch(struct log *l, void (*on_batch)(struct log *l))
     l->on_batch = on_batch;
 }
 
+/* Cuts off the front of `rest`: whole lines, and no more than a pipe takes in one piece or not at all (one line at
+ * least). So a pipe with several writers, or with little room, never gets half a line. */
+static struct str take_lines(struct str *rest, uint64_t *lines)
+{
+    struct str after = *rest;
+    size_t n = 0;
+    *lines = 0;
+    while (after.n > 0) {
+        struct str line;
+        (void)str_cut(&after, '\n', &line);
+        if (*lines > 0 && rest->n - after.n > PIPE_BUF) {
+            break;
+        }
+        n = rest->n - after.n;
+        ++*lines;
+    }
+    struct str some = str_take(*rest, n);
+    *rest = str_skip(*rest, n);
+    return some;
+}
+
 void log_flush(struct log *l)
 {
-    if (l->batch.len > 0 && !write_out(l->fd, buf_str(&l->batch))) {
-        uint64_t lines = 0;
-        for (size_t i = 0; i < l->batch.len; i++) {
-            lines += l->batch.p[i] == '\n';
+    struct str rest = buf_str(&l->batch);
+    while (rest.n > 0) {
+        uint64_t lines;
+        struct str some = take_lines(&rest, &lines);
+        if (!write_out(l->fd, some)) {
+            count_lost(l, lines);
         }
-        count_lost(l, lines);
     }
     buf_reset(&l->batch);
 }

@@ -42,6 +42,7 @@ static void print_text(struct json string)
     buf_fini(&plain);
 }
 
+/* Not the envelope of an error: whatever listens there is not Postern, and its bytes are not for a terminal. */
 static void print_error(struct json_reader *json, struct str body)
 {
     struct buf plain;
@@ -49,7 +50,9 @@ static void print_error(struct json_reader *json, struct str body)
     if (json_read(json, body) == RC_OK) {
         json_unescape(json_get(json_get(json_root(json), STR("error")), STR("message")), &plain);
     }
-    fprintf(stderr, "postern: %.*s\n", STR_ARG(plain.len ? buf_str(&plain) : str_take(body, 300)));
+    fprintf(stderr, "postern: %.*s\n",
+            STR_ARG(plain.len ? buf_str(&plain)
+                              : STR("what answers there does not speak the Messages API")));
     buf_fini(&plain);
 }
 

@@ -34,14 +34,9 @@ struct checking {
     struct arena arena;
 };
 
-static struct dial_to dial_of(const struct config *c, const struct config_provider *p)
+static const struct profile *profile_of(const struct config_provider *p)
 {
-    struct dial_to to = {.host = p->host,
-                         .port = p->port,
-                         .tls = p->client_tls,
-                         .connect_ns = c->limits.connect_time,
-                         .tls_ns = c->limits.tls_time};
-    return to;
+    return p->profile.n ? profile_find(p->profile) : profile_guess(p->host);
 }
 
 static void call(struct checking *k, const struct config_provider *p, enum h1_method method,
@@ -54,7 +49,7 @@ static void call(struct checking *k, const struct config_provider *p, enum h1_me
     fetch_write_head(&head, method, whole, p->authority, STR("Authorization"),
                      secret_expose(&p->api_key), body.n);
     f->loop = loop;
-    f->to = dial_of(k->config, p);
+    f->to = worker_dial_to(k->config, p);
     f->head = buf_str(&head);
     f->body = body;
     f->timeout_ns = PROBE_TIME;
@@ -98,7 +93,7 @@ static struct str one_token_body(struct checking *k, const struct config_model *
 
 static void probe_answer(struct checking *k, const struct config_model *m, struct row *row)
 {
-    const struct profile *profile = profile_guess(m->provider->host);
+    const struct profile *profile = profile_of(m->provider);
     struct str secret = secret_expose(&m->provider->api_key);
     struct fetch f = {0};
     call(k, m->provider, H1_POST, STR("/chat/completions"), one_token_body(k, m), &f);
@@ -138,7 +133,7 @@ static void probe_provider(struct checking *k, const struct config_provider *p, 
 
 static const char *profile_name_of(const struct config_provider *p)
 {
-    const struct profile *known = p->profile.n ? profile_find(p->profile) : profile_guess(p->host);
+    const struct profile *known = profile_of(p);
     if (p->protocol == PROTOCOL_OFFLINE || !known) {
         return "-";
     }
@@ -254,8 +249,13 @@ int cli_check(int argc, char **argv)
         "Reads the configuration and prints what is in it. Exit status 1 when anything is wrong.",
         options, COUNT_OF(options)};
     enum cli_result result = cli_options(&command, argc, argv, &operands);
-    if (result != CLI_GO || operands > 0) {
+    if (result != CLI_GO) {
         return result == CLI_HELPED ? 0 : 2;
+    }
+    if (operands > 0) {
+        fprintf(stderr, "postern: check takes no argument: %s (a file: --config FILE)\nusage: %s\n",
+                argv[0], command.usage);
+        return 2;
     }
     (void)signal(SIGPIPE, SIG_IGN);
     buf_init(&problems, 65536);

@@ -2,7 +2,9 @@
 /* cli.c - from the first word to its command. */
 #include "cli/cli.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/attr.h"
 
@@ -31,7 +33,27 @@ static void print_overview(FILE *to)
     fprintf(to, "\n`postern COMMAND --help` tells more.\n");
 }
 
-int cli_main(int argc, char **argv)
+/* Started without standard descriptors, the next ones opened would take their numbers: the log would go to a client. */
+static bool hold_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    return fd >= 0 && close(fd) == 0;
+}
+
+/* What was printed must have arrived: a key that got lost on its way to a full disk is no success. */
+static int end_output(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "postern: cannot write to standard output\n");
+        return status ? status : 1;
+    }
+    return status;
+}
+
+static int run_command(int argc, char **argv)
 {
     struct str word = argc > 1 ? str_c(argv[1]) : STR_NONE;
     if (str_eq(word, STR("--help")) || str_eq(word, STR("-h")) || str_eq(word, STR("help"))) {
@@ -52,4 +74,12 @@ int cli_main(int argc, char **argv)
     fprintf(stderr, "postern: unknown command %s\n\n", argv[1]);
     print_overview(stderr);
     return 2;
+}
+
+int cli_main(int argc, char **argv)
+{
+    if (!hold_standard_descriptors()) {
+        return 1;
+    }
+    return end_output(run_command(argc, argv));
 }

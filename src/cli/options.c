@@ -61,7 +61,7 @@ static bool store(const struct cli_option *o, struct str value)
     case CLI_FLAG: *(bool *)o->to = true; return true;
     case CLI_TEXT: *(struct str *)o->to = value; return value.n > 0;
     case CLI_COUNT:
-        if (!str_to_u64(value, &count) || count > 4096) {
+        if (!str_to_u64(value, &count) || count > UINT32_MAX) {
             return false;
         }
         *(unsigned *)o->to = (unsigned)count;

@@ -3,11 +3,13 @@
  *
  * The log (JSON lines) goes to standard output; what a person should read at the start goes to standard error. */
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -45,6 +47,27 @@ static void harden_process(void)
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
     (void)signal(SIGPIPE, SIG_IGN);
+    /* Until the house listens to it: the file is about to be read anyway. */
+    (void)signal(SIGHUP, SIG_IGN);
+}
+
+/* Whoever reads the log may stop reading; the gateway must not stop with them. A pipe is opened anew, so that the flag
+ * is not set for others who hold it; a socket (systemd) cannot be. A terminal and a file are left as they are. */
+static int open_log(void)
+{
+    struct stat s;
+    if (fstat(STDOUT_FILENO, &s) != 0) {
+        return STDOUT_FILENO;
+    }
+    if (S_ISFIFO(s.st_mode)) {
+        int fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        return fd >= 0 ? fd : STDOUT_FILENO;
+    }
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    if (S_ISSOCK(s.st_mode) && flags >= 0) {
+        (void)fcntl(STDOUT_FILENO, F_SETFL, flags | O_NONBLOCK);
+    }
+    return STDOUT_FILENO;
 }
 
 static void say_base_url(const struct config *c, const struct house *h)
@@ -107,7 +130,7 @@ static int serve(struct str file, const struct config_overrides *over)
     if (!config) {
         return status;
     }
-    log_init(&log, STDOUT_FILENO, config->log_level, &clock_system);
+    log_init(&log, open_log(), config->log_level, &clock_system);
     struct house *house = house_open(config, over, &log, &problems);
     print_problems(&problems);
     if (house) {

@@ -123,6 +123,45 @@ static void a_full_sink_counts_what_it_lost(void **state)
     sink_close(&s);
 }
 
+static void wait_for_flush(struct log *l)
+{
+    (void)l;
+}
+
+/* A pipe that has room for some of a batch takes whole lines only, and the rest is counted. */
+static void a_batch_is_torn_between_lines(void **state)
+{
+    (void)state;
+    struct sink s;
+    char page[4096] = {0};
+    uint64_t found = 0;
+    sink_open(&s, LOG_INFO);
+    log_batch(&s.log, wait_for_flush);
+    for (int i = 0; i < 400; i++) {
+        log_note(&s.log, LOG_INFO, "one of many", STR("which together are more than a page"));
+    }
+    while (write(s.ends[1], page, sizeof(page)) > 0) {
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(read(s.ends[0], page, sizeof(page)), sizeof(page));
+    }
+    log_flush(&s.log);
+    while (read(s.ends[0], page, 1) == 1 && page[0] == '\0') {
+    }
+    struct str rest = str_c(sink_read(&s)); /* behind the first brace */
+    assert_true(rest.n > 0 && rest.p[rest.n - 1] == '\n');
+    while (rest.n > 0) {
+        struct str line;
+        (void)str_cut(&rest, '\n', &line);
+        assert_true(str_ends(line, STR("a page\"}")));
+        found++;
+    }
+    assert_true(found > 20);
+    assert_int_equal(found + s.log.dropped, 400);
+    log_fini(&s.log);
+    sink_close(&s);
+}
+
 /* A line past its own ceiling would leave without its end: it is dropped whole. */
 static void a_line_too_long_is_dropped_whole(void **state)
 {
@@ -149,6 +188,7 @@ int main(void)
         cmocka_unit_test(a_level_below_writes_nothing),
         cmocka_unit_test(a_long_value_is_cut_between_characters),
         cmocka_unit_test(a_full_sink_counts_what_it_lost),
+        cmocka_unit_test(a_batch_is_torn_between_lines),
         cmocka_unit_test(a_line_too_long_is_dropped_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
