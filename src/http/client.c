@@ -296,6 +296,7 @@ static enum client_fail fail_of(enum dial_phase phase)
     case DIAL_OK:
     case DIAL_CONNECT: return CLIENT_CONNECT;
     case DIAL_PROXY: return CLIENT_PROXY;
+    case DIAL_NO_SOCKET: return CLIENT_BUSY;
     case DIAL_TLS: break;
     }
     return CLIENT_TLS;

@@ -27,7 +27,7 @@ enum client_fail {
     CLIENT_CONNECT, /* refused, unreachable, or every address timed out */
     CLIENT_PROXY,
     CLIENT_TLS,
-    CLIENT_BUSY,      /* limits.pool_open connections are in use */
+    CLIENT_BUSY,      /* limits.pool_open connections are in use, or no descriptor is left */
     CLIENT_RESET,     /* the connection died before the head was complete */
     CLIENT_TRUNCATED, /* ... and after it */
     CLIENT_BAD_HTTP,  /* the answer breaks HTTP */

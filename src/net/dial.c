@@ -317,6 +317,7 @@ static void on_connected(void *owner, int status);
 
 static void connect_next(struct dial_run *run)
 {
+    bool no_socket = false;
     while (run->tried < run->addrs.count) {
         const union dns_addr *to = &run->addrs.at[run->tried++];
         int error = 0;
@@ -326,8 +327,9 @@ static void connect_next(struct dial_run *run)
             return;
         }
         note_attempt(run, str_c(uv_strerror(error)));
+        no_socket = error == UV_EMFILE || error == UV_ENFILE;
     }
-    run->phase = DIAL_CONNECT;
+    run->phase = no_socket ? DIAL_NO_SOCKET : DIAL_CONNECT;
     buf_add_char(&run->why, ')');
     fail(run);
 }
@@ -419,6 +421,7 @@ static void on_limit(struct timer *timer)
     case DIAL_CONNECT: give_up_address(run, buf_str(&reason)); break;
     case DIAL_PROXY: fail_proxy(run, STR("did not answer in time")); break;
     case DIAL_TLS: fail_tls(run, buf_str(&reason)); break;
+    case DIAL_NO_SOCKET:
     case DIAL_OK: break;
     }
     buf_fini(&reason);

@@ -13,7 +13,14 @@
 struct stream;
 struct tls_client;
 
-enum dial_phase { DIAL_OK, DIAL_DNS, DIAL_CONNECT, DIAL_PROXY, DIAL_TLS };
+enum dial_phase {
+    DIAL_OK,
+    DIAL_DNS,
+    DIAL_CONNECT,
+    DIAL_PROXY,
+    DIAL_TLS,
+    DIAL_NO_SOCKET, /* the fault is ours: no descriptor is left */
+};
 
 struct dial_to {
     struct str host; /* name or address, without brackets */

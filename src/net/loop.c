@@ -27,6 +27,7 @@ const char *dial_phase_name(enum dial_phase phase)
     case DIAL_CONNECT: return "connect";
     case DIAL_PROXY: return "proxy";
     case DIAL_TLS: return "tls";
+    case DIAL_NO_SOCKET: return "no_socket";
     }
     return "unknown";
 }

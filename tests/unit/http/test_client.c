@@ -156,6 +156,7 @@ static void test_dial_failures(void **state)
         {FAKE_FAIL, DIAL_DNS, "fail dns; "},         {FAKE_FAIL, DIAL_CONNECT, "fail connect; "},
         {FAKE_FAIL, DIAL_PROXY, "fail proxy; "},     {FAKE_FAIL, DIAL_TLS, "fail tls; "},
         {FAKE_HANG, DIAL_CONNECT, "fail connect; "}, {FAKE_HANG, DIAL_TLS, "fail tls; "},
+        {FAKE_FAIL, DIAL_NO_SOCKET, "fail busy; "},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct site site;

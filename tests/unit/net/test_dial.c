@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "rig.h"
@@ -51,6 +52,25 @@ static void assert_why(const struct call *c, const char *part)
 }
 
 /* --- addresses --- */
+
+/* The server behind the name is not to blame: whoever asks must be told to come back, not that it is broken. */
+static void no_descriptor_left_is_our_own_fault(void **state)
+{
+    (void)state;
+    struct rig r;
+    struct call c;
+    struct rlimit before;
+    begin(&r);
+    call_init(&c, "127.0.0.1", 9);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    struct rlimit none = {0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    enum dial_phase phase = call_run(&r, &c);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(phase, DIAL_NO_SOCKET);
+    assert_why(&c, "too many open files");
+    rig_fini(&r);
+}
 
 static void a_closed_port_refuses(void **state)
 {
@@ -528,6 +548,7 @@ static void a_silent_handshake_times_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_descriptor_left_is_our_own_fault),
         cmocka_unit_test(a_closed_port_refuses),
         cmocka_unit_test(tries_every_address),
         cmocka_unit_test(an_address_that_is_silent_times_out),
