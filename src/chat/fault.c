@@ -218,9 +218,9 @@ struct str fault_sanitise(struct arena *a, struct str words, struct str secret)
     struct buf out;
     struct buf masked;
     buf_init(&out, WORDS_MAX * 8);
-    buf_init(&masked, WORDS_MAX * 16);
-    mask_secret(&masked, str_take(words, WORDS_MAX * 4), secret);
-    words = buf_str(&masked);
+    buf_init(&masked, SIZE_MAX / 2);
+    mask_secret(&masked, words, secret);
+    words = str_take(buf_str(&masked), WORDS_MAX * 4);
     while (words.n > 0 && out.len < WORDS_MAX) {
         struct str word = next_word(&words, &out);
         put_word(&out, word);

@@ -55,14 +55,14 @@ static struct fault refuse(enum fault_kind kind, struct str message)
 
 /* --- percent-decoding, once, after routing --- */
 
-static bool decode_tail(struct str *tail, struct arena *a)
+bool door_decode(struct str *text, struct arena *a)
 {
-    char *out = arena_alloc(a, tail->n);
+    char *out = arena_alloc(a, text->n);
     size_t n = 0;
-    for (size_t i = 0; i < tail->n; i++) {
-        uint64_t byte = (unsigned char)tail->p[i];
-        if (tail->p[i] == '%') {
-            if (!str_to_hex64(str_take(str_skip(*tail, i + 1), 2), &byte) || i + 2 >= tail->n ||
+    for (size_t i = 0; i < text->n; i++) {
+        uint64_t byte = (unsigned char)text->p[i];
+        if (text->p[i] == '%') {
+            if (!str_to_hex64(str_take(str_skip(*text, i + 1), 2), &byte) || i + 2 >= text->n ||
                 byte < 0x20 || byte == 0x7f) {
                 return false;
             }
@@ -70,7 +70,7 @@ static bool decode_tail(struct str *tail, struct arena *a)
         }
         out[n++] = (char)byte;
     }
-    *tail = str_of(out, n);
+    *text = str_of(out, n);
     return true;
 }
 
@@ -249,7 +249,7 @@ static struct verdict check_route(const struct door_view *v, struct str path, st
                            arena_fmt(a, "There is nothing at %.*s", STR_ARG(str_take(path, 256))));
     } else {
         out.fault = check_method(v, out.route, a);
-        if (out.fault.kind == FAULT_NONE && out.route->prefix && !decode_tail(&out.tail, a)) {
+        if (out.fault.kind == FAULT_NONE && out.route->prefix && !door_decode(&out.tail, a)) {
             out.fault = refuse(FAULT_INVALID, STR("The path is not valid"));
         }
     }

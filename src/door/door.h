@@ -64,5 +64,8 @@ const struct route *door_route_at(size_t i);
 unsigned door_cors(const struct door_view *view, bool preflight,
                    struct h1_field out[DOOR_CORS_MAX]);
 
+/* Undoes percent-encoding, once, into `a`. False, and nothing happened: it is broken or hides a control character. */
+bool door_decode(struct str *text, struct arena *a);
+
 /* "limit=20&after_id=x": the value of one parameter, raw; false when absent. */
 bool door_query(struct str query, struct str name, struct str *value);

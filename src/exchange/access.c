@@ -153,7 +153,9 @@ void access_simple(struct worker *w, const struct server_req *req, struct str re
                    struct str method, struct str path, struct str key, const struct fault *fault)
 {
     struct log_line line;
+    struct str query = path; /* is not logged: clients put keys there */
     bool refused = fault->kind != FAULT_NONE;
+    (void)str_cut(&query, '?', &path);
     count_status(w->env.metrics, req->status);
     if (refused) {
         metrics_add(w->env.metrics, METRIC_REFUSED, 1);

@@ -238,12 +238,12 @@ static void take_fault(struct exchange *e, const struct fault *fault)
 /* The running attempt, or the request itself, has failed. */
 static void fail(struct exchange *e, const struct fault *fault)
 {
-    take_fault(e, fault);
     cancel_attempt(e);
     if (!e->req || e->ended) {
         finish_if_over(e);
         return;
     }
+    take_fault(e, fault);
     if (e->model) {
         metrics_add(e->worker->env.metrics, METRIC_UPSTREAM_FAILED, 1);
     }

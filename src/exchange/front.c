@@ -104,12 +104,19 @@ static size_t index_of(const struct anthropic_model *models, size_t count, struc
     return i;
 }
 
+/* "org%2Fmodel" as SDKs send it; what cannot be decoded names no model. */
+static struct str id_of(struct str value, struct arena *a)
+{
+    (void)door_decode(&value, a);
+    return value;
+}
+
 #define PAGE_LIMIT_MAX     1000
 #define PAGE_LIMIT_DEFAULT 20
 
 /* limit, after_id, before_id on Anthropic's form; the union form is unpaged (rulings 13, 55). */
 static bool find_page(const struct visit *v, const struct anthropic_model *models, size_t count,
-                      struct page *page)
+                      struct arena *a, struct page *page)
 {
     struct str value;
     uint64_t limit = wants_openai(v) ? count : PAGE_LIMIT_DEFAULT;
@@ -120,12 +127,12 @@ static bool find_page(const struct visit *v, const struct anthropic_model *model
     size_t first = 0;
     size_t end = count;
     if (door_query(v->verdict.query, STR("after_id"), &value)) {
-        first = index_of(models, count, value);
+        first = index_of(models, count, id_of(value, a));
         first += first < end;
     }
     bool backwards = door_query(v->verdict.query, STR("before_id"), &value);
     if (backwards) {
-        end = index_of(models, count, value);
+        end = index_of(models, count, id_of(value, a));
         first = end > limit ? end - limit : 0;
     }
     page->first = first;
@@ -141,7 +148,7 @@ static void answer_models(struct visit *v, struct arena *a)
     struct anthropic_model *models =
         ARENA_ARRAY(a, c->model_count + c->alias_count, struct anthropic_model);
     size_t count = list_models(c, models);
-    if (!find_page(v, models, count, &page)) {
+    if (!find_page(v, models, count, a, &page)) {
         struct fault f =
             fault_make(FAULT_INVALID, STR("limit: Input should be between 1 and 1000"));
         answer_refusal(v, &f);

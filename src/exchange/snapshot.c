@@ -38,7 +38,7 @@ static bool goes_direct(const struct config *c, const struct config_provider *p)
     return false;
 }
 
-static struct dial_to target_of(const struct config *c, const struct config_provider *p)
+struct dial_to worker_dial_to(const struct config *c, const struct config_provider *p)
 {
     struct dial_to to = {
         .host = p->host,
@@ -89,7 +89,7 @@ struct snapshot *snapshot_new(struct worker *w, struct config *config)
     s->upstreams = mem_alloc(config->provider_count * sizeof(struct upstream));
     for (size_t i = 0; i < config->provider_count; i++) {
         const struct config_provider *p = &config->providers[i];
-        struct dial_to to = target_of(config, p);
+        struct dial_to to = worker_dial_to(config, p);
         client_pool_init(&s->upstreams[i].pool, w->loop, &config->limits, &to, &w->client_head);
         s->upstreams[i].profile =
             p->profile.n > 0 ? profile_find(p->profile) : profile_guess(p->host);

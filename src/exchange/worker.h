@@ -9,6 +9,7 @@
 #include "config/config.h"
 #include "exchange/metrics.h"
 #include "http/server.h"
+#include "net/dial.h"
 #include "json/json.h"
 
 struct snapshot;
@@ -49,6 +50,9 @@ void worker_reload(struct worker *w,
 void worker_drain(struct worker *w);
 /* The drain's patience is over: every running exchange ends with an overloaded_error. */
 void worker_cut(struct worker *w);
+
+/* How a provider is reached: directly or through the proxy. The strings are the configuration's. */
+struct dial_to worker_dial_to(const struct config *c, const struct config_provider *p);
 
 /* What only the dialects can judge of a configuration: profile names, protocols without a backend yet. */
 bool worker_config_check(const struct config *config, struct buf *problems) MUST_CHECK;

@@ -162,6 +162,23 @@ static void any_bytes_become_one_short_line(void **state)
     }
 }
 
+/* Nor where the text is cut that is looked at: a long word before it shrinks to [...]. */
+static void a_secret_is_masked_far_behind(void **state)
+{
+    (void)state;
+    for (size_t before = 1180; before < 1210; before++) {
+        char words[1300];
+        struct arena a;
+        memset(words, '/', sizeof(words));
+        words[before - 1] = ' ';
+        memcpy(words + before, "SECRET-KEY", 10);
+        arena_init(&a, SIZE_MAX);
+        struct str got = fault_sanitise(&a, str_of(words, sizeof(words)), STR("SECRET-KEY"));
+        assert_int_equal(str_find(got, STR("SECR")), got.n);
+        arena_fini(&a);
+    }
+}
+
 /* A secret must not come through because it stands where the text is cut. */
 static void a_secret_is_masked_wherever_it_stands(void **state)
 {
@@ -186,6 +203,7 @@ int main(void)
         cmocka_unit_test(masks_what_is_private),
         cmocka_unit_test(any_bytes_become_one_short_line),
         cmocka_unit_test(a_secret_is_masked_wherever_it_stands),
+        cmocka_unit_test(a_secret_is_masked_far_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
