@@ -184,7 +184,7 @@ format: ## Reformat every C file
 
 PREFIX  ?= /usr/local
 DESTDIR ?=
-install: all ## Install the program, manual and service file under DESTDIR/PREFIX
+install: all ## Install the program, an example configuration and the service file under DESTDIR/PREFIX
 	install -D -m 0755 $(B)/postern $(DESTDIR)$(PREFIX)/bin/postern
 	install -D -m 0644 packaging/postern.service $(DESTDIR)$(PREFIX)/lib/systemd/system/postern.service
 	install -D -m 0644 docs/postern.example.yaml $(DESTDIR)$(PREFIX)/share/doc/postern/postern.example.yaml

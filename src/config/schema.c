@@ -167,7 +167,8 @@ static const struct field provider_fields[] = {
      .fallback = "openai",
      .choices = protocol_names,
      AT(config_provider, protocol),
-     .help = "what it speaks; `offline` is the built-in model that needs no network"},
+     .help = "what it speaks; `offline` is the built-in model that needs no network; `anthropic` "
+             "is known but refused, this version cannot speak it yet"},
     {.key = "base_url",
      .type = FIELD_OTHER,
      .form = "URL",
