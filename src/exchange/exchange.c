@@ -55,6 +55,12 @@ static struct loop *loop_of(const struct exchange *e)
     return e->worker->loop;
 }
 
+/* Of the configuration that the exchange began under: a reload moves them for new requests. */
+static const struct limits *limits_of(const struct exchange *e)
+{
+    return &e->snapshot->config->limits;
+}
+
 /* --- the end --- */
 
 static void drop_message(struct exchange *e)
@@ -172,7 +178,7 @@ static void flush_events(struct exchange *e)
     bool room = server_send(e->req, &bytes, 1);
     buf_reset(out);
     set_paused(e, !room);
-    loop_timer(loop_of(e), &e->client_timer, e->worker->limits.ping_every);
+    loop_timer(loop_of(e), &e->client_timer, limits_of(e)->ping_every);
 }
 
 static void answer_gathered(struct exchange *e)
@@ -194,7 +200,7 @@ static void end_answer(struct exchange *e)
     e->ended = true;
     loop_timer_clear(loop_of(e), &e->client_timer);
     set_state(e, EXCHANGE_TAIL);
-    loop_timer(loop_of(e), &e->upstream_timer, e->worker->limits.usage_grace);
+    loop_timer(loop_of(e), &e->upstream_timer, limits_of(e)->usage_grace);
 }
 
 static void answer_fault_whole(struct exchange *e)
@@ -263,7 +269,7 @@ static void fail(struct exchange *e, const struct fault *fault)
 static void finish_message(struct exchange *e)
 {
     message_end(&e->message);
-    if (message_cut(&e->message) || e->message.stop.hit) {
+    if (e->message.stop.hit) {
         cancel_attempt(e); /* the model would go on talking */
     }
     if (e->chat.stream) {
@@ -294,7 +300,7 @@ static void note_first_content(struct exchange *e)
  * deadline alone (ruling 22). The grace for the usage runs once. */
 static void watch_upstream(struct exchange *e)
 {
-    const struct limits *l = &e->worker->limits;
+    const struct limits *l = limits_of(e);
     bool spoke = e->stream.events != e->events_seen;
     e->events_seen = e->stream.events;
     if (e->message.state == MESSAGE_FINISHING) {
@@ -387,7 +393,7 @@ static void upstream_timer_fired(struct timer *t)
         return;
     }
     if (e->paused) { /* the silence is ours: the client does not take what is there */
-        loop_timer(loop_of(e), t, e->worker->limits.upstream_idle);
+        loop_timer(loop_of(e), t, limits_of(e)->upstream_idle);
         return;
     }
     if (e->message_ready && e->message.state == MESSAGE_FINISHING) {
@@ -407,7 +413,7 @@ static void upstream_timer_fired(struct timer *t)
 
 static void open_message(struct exchange *e)
 {
-    const struct limits *l = &e->snapshot->config->limits;
+    const struct limits *l = limits_of(e);
     struct event_sink *sink = e->chat.stream ? &e->encoder.sink : &e->gather.sink;
     drop_message(e);
     e->answer = (struct anthropic_answer){
@@ -470,7 +476,7 @@ static void start_attempt(struct exchange *e)
     metrics_add(e->worker->env.metrics, METRIC_UPSTREAM_ATTEMPTS, 1);
     e->attempt_runs = true;
     e->attempt_ns = loop_now(loop_of(e));
-    loop_timer(loop_of(e), &e->upstream_timer, e->worker->limits.first_token_time);
+    loop_timer(loop_of(e), &e->upstream_timer, limits_of(e)->first_token_time);
     e->backend->start(e);
     if (e->paused) {
         e->backend->pause(e, true);
@@ -570,7 +576,7 @@ static void take_request_end(struct answerer *a)
         metrics_add(e->worker->env.metrics, METRIC_EXCHANGES_STREAM, 1);
     }
     loop_timer(loop_of(e), &e->client_timer,
-               e->chat.stream ? e->worker->limits.commit_after : e->worker->limits.answer_time);
+               e->chat.stream ? limits_of(e)->commit_after : limits_of(e)->answer_time);
     start_attempt(e);
 }
 
