@@ -16,7 +16,7 @@ const ai = createAnthropic({ baseURL: `${url}/v1`, apiKey: 'any' });
 const chain = (model) => new ChatAnthropic({ model, apiKey: 'any', anthropicApiUrl: url, maxTokens: 64, maxRetries: 0 });
 
 const cases = {
-  // docs/decisions/006: this SDK refuses `citations: null`.
+  // docs/decisions/006: an older one refuses `citations: null`.
   async 'ai: generateText'(model) {
     const answer = await generateText({ model: ai(model), prompt: 'Say something', maxRetries: 0 });
     assert.match(answer.text, /<1:/);
