@@ -30,6 +30,16 @@ struct json json_root(const struct json_reader *r)
     return r->count ? (struct json){r, 0} : absent();
 }
 
+struct json json_find_lone(const struct json_reader *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->nodes[i].flags & JSON_LONE) {
+            return (struct json){r, (uint32_t)i};
+        }
+    }
+    return absent();
+}
+
 enum json_type json_type(struct json v)
 {
     const struct json_node *n = node_of(v);

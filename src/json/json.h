@@ -110,6 +110,8 @@ struct json {
 };
 
 struct json json_root(const struct json_reader *r);
+/* The first string or key of the document that holds a lone surrogate; absent when none does. */
+struct json json_find_lone(const struct json_reader *r);
 enum json_type json_type(struct json v);
 static inline bool json_present(struct json v)
 {
