@@ -11,6 +11,9 @@
  * the sentence at the end names each with its own reason.
  *
  * A resolver that fails or is slow is bridged with its last good answer, if that is recent (dns.c).
+ * A host that somebody else chose (public_only) is not bridged and not kept, and one address that
+ * is not public is enough to refuse it: a name with a public and a private answer is an attack. The
+ * addresses that were looked at are the ones that are connected to.
  * With a proxy, the name of the target is resolved by the proxy. Its answer is read strictly: a
  * status line, fields with a colon, an empty line, at most 8 KiB, and not a byte after it, since
  * nobody may speak before us. Any 2xx opens the tunnel.
@@ -24,6 +27,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "net/address.h"
 #include "net/net_int.h"
 
 enum { HOST_MAX = 255, WHY_MAX = 1024, PROXY_HEAD_MAX = 8 * 1024 };
@@ -367,10 +371,22 @@ static void fail_dns(struct dial_run *run, struct str reason)
     fail(run);
 }
 
+static void use_addresses(struct dial_run *run)
+{
+    for (unsigned i = 0; run->to->public_only && i < run->addrs.count; i++) {
+        if (!net_address_is_public(&run->addrs.at[i].any)) {
+            fail_dns(run, STR("it leads to an address that is not public"));
+            return;
+        }
+    }
+    connect_next(run);
+}
+
 /* The resolver is in trouble, or too slow. dns.c has dropped what it denied. */
 static void use_last_good(struct dial_run *run, struct str reason)
 {
-    if (dns_lookup_last_good(run->loop, hop_host(run), hop_port(run), &run->addrs)) {
+    if (!run->to->public_only &&
+        dns_lookup_last_good(run->loop, hop_host(run), hop_port(run), &run->addrs)) {
         dns_cancel(&run->query);
         connect_next(run);
     } else {
@@ -387,7 +403,7 @@ static void on_resolved(void *owner, int error, const struct dns_addrs *addrs)
         return;
     }
     run->addrs = *addrs;
-    connect_next(run);
+    use_addresses(run);
 }
 
 static void begin(struct task *task)
@@ -399,9 +415,10 @@ static void begin(struct task *task)
         !clean_line(run->to->host)) {
         fail_dns(run, STR("not a host name"));
     } else if (dns_lookup_local(run->loop, host, hop_port(run), &run->addrs)) {
-        connect_next(run);
+        use_addresses(run);
     } else {
-        run->query = dns_ask(run->loop, host, hop_port(run), on_resolved, run);
+        bool keep = !run->to->public_only;
+        run->query = dns_ask(run->loop, host, hop_port(run), keep, on_resolved, run);
         if (!run->query) {
             fail_dns(run, STR("not a host name"));
         }
@@ -432,6 +449,7 @@ static void on_limit(struct timer *timer)
 void dial_uv_start(struct loop *loop, struct dial *dial, const struct dial_to *to)
 {
     must(!dial->impl);
+    must(!to->public_only || to->proxy_host.n == 0); /* a proxy would do the lookup */
     struct dial_run *run = mem_alloc(sizeof(*run));
     run->loop = loop_uv_of(loop);
     run->dial = dial;

@@ -31,6 +31,10 @@ struct dial_to {
     struct str proxy_auth; /* the Proxy-Authorization value, or empty */
     uint64_t connect_ns;   /* per address, and for the resolver */
     uint64_t tls_ns;       /* TLS handshake, and the proxy's answer */
+    /* Somebody else chose the host: every address that it leads to must be public
+     * (net/address.h), or none is tried. What is checked is what is connected to; the name is not
+     * looked up again. */
+    bool public_only;
 };
 
 struct dial {

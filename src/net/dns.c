@@ -11,7 +11,8 @@
  *
  * The last good answer of each name is kept. It is not a cache: every dial asks (connections are
  * pooled, so that is rare). It is what dial.c falls back on, for at most five minutes, when the
- * resolver itself is in trouble; a name that the resolver denies is gone at once.
+ * resolver itself is in trouble; a name that the resolver denies is gone at once. Names that came
+ * with a request are asked without being kept: they would push out those of the configuration.
  *
  * Not here: any time limit (dial.c). */
 #include <arpa/inet.h>
@@ -27,7 +28,7 @@ enum { HOST_MAX = 255, NAMES_MAX = 256 };
 
 #define LAST_GOOD_NS (300 * NS_PER_S)
 
-/* Names come from the configuration; the bound is for one that is reloaded again and again. */
+/* Names that are kept come from the configuration; the bound is for one that is reloaded again and again. */
 struct dns_name {
     struct list link; /* in loop_uv.names */
     uint64_t at_ns;
@@ -43,6 +44,7 @@ struct dns_query {
     void *owner; /* meaningless once cancelled */
     uint16_t port;
     bool cancelled;
+    bool keep;
     struct str host; /* in `text` */
     char text[HOST_MAX + 1];
 };
@@ -239,8 +241,9 @@ static void on_answer(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
     struct dns_addrs addrs = {.count = 0};
     take_alternating(all, q->port, &addrs);
     int error = status == 0 && addrs.count == 0 ? UV_EAI_NODATA : status;
-    keep_or_forget(q->loop, q->host, error,
-                   &addrs); /* an answer that came too late helps the next */
+    if (q->keep) { /* an answer that came too late helps the next */
+        keep_or_forget(q->loop, q->host, error, &addrs);
+    }
     if (!q->cancelled) {
         q->done(q->owner, error, &addrs);
     }
@@ -248,7 +251,7 @@ static void on_answer(uv_getaddrinfo_t *req, int status, struct addrinfo *all)
     free(q);
 }
 
-struct dns_query *dns_ask(struct loop_uv *l, struct str host, uint16_t port,
+struct dns_query *dns_ask(struct loop_uv *l, struct str host, uint16_t port, bool keep,
                           void (*done)(void *owner, int error, const struct dns_addrs *addrs),
                           void *owner)
 {
@@ -260,6 +263,7 @@ struct dns_query *dns_ask(struct loop_uv *l, struct str host, uint16_t port,
     q->done = done;
     q->owner = owner;
     q->port = port;
+    q->keep = keep;
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     int error = uv_getaddrinfo(&l->uv, &q->req, on_answer, q->text, NULL, &hints);
     if (error != 0) { /* a name that IDNA refuses */

@@ -124,8 +124,9 @@ bool dns_addr_loopback(const struct sockaddr *addr);
 bool dns_lookup_local(const struct loop_uv *l, struct str host, uint16_t port,
                       struct dns_addrs *out);
 /* Asks the system off the loop. One call of done (error: a libuv code, 0 with at least one
- * address), never from inside, and none after dns_cancel. Null for what cannot be a name. */
-struct dns_query *dns_ask(struct loop_uv *l, struct str host, uint16_t port,
+ * address), never from inside, and none after dns_cancel. Null for what cannot be a name. keep:
+ * the answer may stand in for a later one (dns_lookup_last_good). */
+struct dns_query *dns_ask(struct loop_uv *l, struct str host, uint16_t port, bool keep,
                           void (*done)(void *owner, int error, const struct dns_addrs *addrs),
                           void *owner);
 void dns_cancel(struct dns_query **q);
