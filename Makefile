@@ -129,7 +129,7 @@ tests-build: $(B)/postern $(TEST_BIN)
 
 test: deps ## Build and run every test that needs no network client and no root
 	@$(MAKE) --no-print-directory $(PARALLEL) tests-build
-	@B=$(B) tools/run-tests $(TEST_BIN)
+	@B=$(B) tools/run-tests $(TEST_BIN) tests/cli/check_probe
 
 # --- variants ---
 asan: ## Tests under AddressSanitizer and UndefinedBehaviorSanitizer

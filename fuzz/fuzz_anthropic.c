@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* fuzz_anthropic.c - a request body through the Messages decoder and the Chat Completions encoder.
  *
- * The first two bytes choose the mode and the profile; the rest is the body. Properties: what is
- * accepted encodes to valid JSON or is refused with a sentence; the same request gives the same
- * bytes; and a conversation without its last turns translates to a prefix of the whole one, up to
- * the end of the common messages (P3: prompt caches stay warm). */
+ * The first two bytes choose the mode and the profile; the rest is the body. Properties: a decoded
+ * request keeps every promise of chat/request.h; what is accepted encodes to valid JSON or is refused
+ * with a sentence; the same request gives the same bytes; and a conversation without its last turns
+ * translates to a prefix of the whole one, up to its own last message (P3: prompt caches stay
+ * warm). */
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "chat/check.h"
 #include "dialect/anthropic/decode.h"
 #include "dialect/openai/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* So that strict knows the fields and blocks that belong to betas. */
+#define BETAS                                                                                      \
+    "mcp-client-2025-11-20, compact-2026-01-12,mid-conversation-tool-changes-2026-07-01,"          \
+    "context-management-2025-06-27,structured-outputs-2025-12-15,"                                 \
+    "server-side-fallback-2026-07-01,message-threads-2026-08-12"
 
 static const struct profile *profile_of(unsigned n)
 {
@@ -28,19 +36,22 @@ static bool encode(const struct chat_request *request, const struct openai_targe
     struct lossy lossy = {0};
     struct fault fault = {0};
     buf_init(out, (size_t)8 << 20);
-    bool ok = openai_encode(request, target, out, &lossy, &fault);
+    struct arena arena;
+    arena_init(&arena, SIZE_MAX);
+    bool ok = openai_encode(request, target, &arena, out, &lossy, &fault);
     must(ok || (fault.status == 400 && fault.message.n > 0));
+    arena_fini(&arena);
     return ok;
 }
 
-/* Offset at which the common part ends: before the last message when it is a prefill, else before
- * the bracket. */
-static size_t common_len(struct json_reader *json, struct str body, bool prefill)
+/* Offset at which the common part ends: before the last message, since what follows may be folded
+ * into it (a system message), or it was a prefill. */
+static size_t common_len(struct json_reader *json, struct str body)
 {
     must(json_read(json, body) == RC_OK);
     struct json list = json_get(json_root(json), STR("messages"));
-    size_t end = json_offset(list) + json_raw(list).n - 1;
-    for (struct json_iter it = json_iter(list); prefill && json_next(&it);) {
+    size_t end = json_offset(list);
+    for (struct json_iter it = json_iter(list); json_next(&it);) {
         end = json_offset(it.value);
     }
     return end;
@@ -54,9 +65,11 @@ static void check_prefixes(const struct chat_request *request, const struct open
         struct buf out;
         shorter.message_count =
             shorter.message_count > 8 ? shorter.message_count / 2 : shorter.message_count - 1;
-        bool prefill = shorter.messages[shorter.message_count - 1].role == ROLE_ASSISTANT;
+        if (chat_check(&shorter)) {
+            continue; /* cut between a call and its result: no request */
+        }
         if (encode(&shorter, target, &out)) {
-            size_t common = common_len(json, buf_str(&out), prefill);
+            size_t common = common_len(json, buf_str(&out));
             must(str_starts(whole, str_take(buf_str(&out), common)));
         }
         buf_fini(&out);
@@ -91,7 +104,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2) {
         return 0;
     }
-    const struct anthropic_rules rules = {data[0] & 1, (enum anthropic_door)(data[0] / 2 % 3)};
+    const struct anthropic_rules rules = {
+        .strict = data[0] & 1,
+        .door = (enum anthropic_door)(data[0] / 2 % 3),
+        .version = data[0] & 16 ? VERSION_2026 : VERSION_2023,
+        .count = data[0] & 32,
+        .betas = data[0] & 64 ? STR(BETAS) : STR_NONE,
+    };
     const struct openai_target target = {
         .profile = profile_of(data[1]), .model = STR("m"), .max_output = data[0] & 8 ? 100 : 0};
     json_reader_init(&json, 64, 100000, 1);
@@ -104,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fault = anthropic_json_fault(&json.error, &arena);
         must(fault.status == 400 && fault.message.n > 0);
     } else if (anthropic_decode(json_root(&json), rules, &arena, &request, &lossy, &fault)) {
-        must(request.message_count > 0);
+        must(request.message_count > 0 && !chat_check(&request));
         translate(&request, &target, &check);
     } else {
         must(fault.status == 400 && fault.message.n > 0);

@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     const struct chat_request request = {
-        .thinking = data[0] & 1,
+        .thinking = data[0] & 1 ? THINKING_ADAPTIVE : THINKING_OFF,
         .stop = stops,
         .stop_count = data[0] & 2 ? COUNT_OF(stops) : 0,
         .max_tokens = {.given = (data[0] & 48) == 48, .value = 0},

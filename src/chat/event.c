@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /* event.c - the block machine: from what an upstream says to the legal order of events.
  *
- * One block is open at a time. Text of another kind closes it and opens the next; indices count from 0. Three things are
- * held back, each for a reason seen in the field:
+ * One block is open at a time. Text of another kind closes it and opens the next; indices count from 0. While a tool
+ * block is open everything else queues behind it (pending.c). Three things are held back besides, each for a reason seen
+ * in the field:
  *
  *   - whitespace-only text while no text block is open: models write "\n" around tool calls and thinking, and an empty
  *     text block in the answer is refused when it comes back as history;
  *   - the tail of visible text that may become a stop sequence (chat/stop.h);
  *   - half a surrogate pair at the end of a delta: its other half comes with the next one.
  *
+ * Thinking goes one of three ways: shown, with a seal over its text; omitted, its text inside the seal; or, where nobody
+ * asked for it, swallowed and kept for the caller (ruling 16).
+ *
  * emit() is the only caller of the sink and asserts the grammar; set_state() is the only writer of the state. */
 #include "chat/event.h"
+
+#include "chat/event_int.h"
 
 #include "base/must.h"
 #include "json/json.h"
@@ -34,7 +40,10 @@ static void emit(struct message *m, const struct chat_event *e)
     switch (e->kind) {
     case EVENT_START: must(m->state == MESSAGE_INIT); break;
     case EVENT_OPEN: must(m->state == MESSAGE_OPEN && !m->block_open); break;
-    case EVENT_DELTA: must(m->block_open && e->block == m->open_kind && e->text.raw.n > 0); break;
+    case EVENT_DELTA:
+        must(m->block_open && e->block == m->open_kind && (e->text.raw.n > 0 || e->raw.n > 0));
+        break;
+    case EVENT_SIGN: must(m->block_open && m->open_kind == BLOCK_THINKING); break;
     case EVENT_CLOSE: must(m->block_open && e->block == m->open_kind); break;
     case EVENT_STOP: must(m->state == MESSAGE_FINISHING && !m->block_open); break;
     case EVENT_FAULT: break;
@@ -42,23 +51,42 @@ static void emit(struct message *m, const struct chat_event *e)
     m->sink->event(m->sink, e);
 }
 
-void message_init(struct message *m, struct event_sink *sink, const struct chat_request *request,
-                  size_t hold_max)
+void message_init(struct message *m, const struct message_setup *setup)
 {
+    const struct chat_request *r = setup->request;
     *m = (struct message){
-        .sink = sink,
-        .want_thinking = request->thinking,
-        .mute = request->max_tokens.given && request->max_tokens.value == 0,
+        .sink = setup->sink,
+        .request = r,
+        .seal = setup->seal,
+        .random = setup->random,
+        .ids = setup->ids,
+        .hold_max = setup->hold_max,
+        .show_thinking = chat_shows_thinking(r),
+        .omit_thinking = r->thinking_omitted,
+        .keep_hidden = setup->keep_hidden,
+        .window = setup->window,
+        .knows_context = setup->knows_context,
+        .mute = r->max_tokens.given && r->max_tokens.value == 0,
     };
-    buf_init(&m->held, hold_max);
-    buf_init(&m->carry, hold_max);
-    stop_init(&m->stop, request->stop, request->stop_count);
+    buf_init(&m->held, setup->hold_max);
+    buf_init(&m->carry, setup->hold_max);
+    buf_init(&m->thinking, setup->hold_max);
+    buf_init(&m->details, setup->hold_max);
+    buf_init(&m->hidden, setup->hold_max);
+    buf_init(&m->foreign_ids, setup->hold_max);
+    stop_init(&m->stop, r->stop, r->stop_count);
 }
 
 void message_fini(struct message *m)
 {
+    pending_free(m);
+    seal_mac_free(m->mac);
     buf_fini(&m->held);
     buf_fini(&m->carry);
+    buf_fini(&m->thinking);
+    buf_fini(&m->details);
+    buf_fini(&m->hidden);
+    buf_fini(&m->foreign_ids);
     stop_fini(&m->stop);
 }
 
@@ -70,12 +98,63 @@ void message_start(struct message *m)
     }
 }
 
+/* --- blocks --- */
+
+static void emit_open(struct message *m, struct chat_event *e)
+{
+    e->kind = EVENT_OPEN;
+    e->index = m->next_index;
+    emit(m, e);
+    m->next_index++;
+    m->block_open = true;
+    m->open_kind = e->block;
+}
+
+static void emit_close(struct message *m, bool whole)
+{
+    emit(m, &(struct chat_event){.kind = EVENT_CLOSE,
+                                 .block = m->open_kind,
+                                 .index = m->next_index - 1,
+                                 .tool_whole = whole});
+    m->block_open = false;
+}
+
+/* What the client must send back with the block that closes now. */
+static void sign_thinking(struct message *m)
+{
+    struct buf signature;
+    unsigned char nonce[SEAL_NONCE_LEN];
+    buf_init(&signature, SIZE_MAX / 2);
+    if (m->own_signature) {
+        buf_add(&signature, buf_str(&m->details));
+    } else if (m->seal && (m->details.len > 0 || m->omit_thinking)) {
+        bool details = m->details.len > 0;
+        m->random->fill(m->random, nonce, sizeof(nonce));
+        seal_write(m->seal, details ? SEAL_DETAILS : SEAL_HIDDEN,
+                   buf_str(details ? &m->details : &m->thinking), nonce, &signature);
+    } else if (m->mac) {
+        seal_mac_end(m->mac, &signature);
+        m->mac = NULL;
+    }
+    emit(m, &(struct chat_event){.kind = EVENT_SIGN,
+                                 .block = BLOCK_THINKING,
+                                 .index = m->next_index - 1,
+                                 .text = {buf_str(&signature), false}});
+    buf_fini(&signature);
+    seal_mac_free(m->mac);
+    m->mac = NULL;
+    m->own_signature = false;
+    buf_reset(&m->details);
+    buf_reset(&m->thinking);
+}
+
 static void close_block(struct message *m)
 {
     if (m->block_open) {
-        emit(m, &(struct chat_event){
-                    .kind = EVENT_CLOSE, .block = m->open_kind, .index = m->next_index - 1});
-        m->block_open = false;
+        if (m->open_kind == BLOCK_THINKING) {
+            sign_thinking(m);
+        }
+        emit_close(m, false);
     }
 }
 
@@ -86,21 +165,124 @@ static void open_block(struct message *m, enum block_kind kind)
         return;
     }
     close_block(m);
-    emit(m, &(struct chat_event){.kind = EVENT_OPEN, .block = kind, .index = m->next_index});
-    m->next_index++;
-    m->block_open = true;
-    m->open_kind = kind;
+    emit_open(m, &(struct chat_event){.block = kind});
+    if (kind == BLOCK_THINKING && m->seal && !m->omit_thinking) {
+        m->mac = seal_mac_new(m->seal);
+    }
 }
 
 static void emit_delta(struct message *m, enum block_kind kind, struct text text)
+{
+    emit(m, &(struct chat_event){
+                .kind = EVENT_DELTA, .block = kind, .index = m->next_index - 1, .text = text});
+}
+
+/* Thinking into the seal of its block; true: the client gets the text itself too. */
+static bool take_into_seal(struct message *m, struct str raw)
+{
+    if (m->omit_thinking) {
+        json_unescape_text(raw, &m->thinking);
+        m->overflow |= m->thinking.failed;
+        return false;
+    }
+    if (m->mac) {
+        struct buf plain;
+        buf_init(&plain, SIZE_MAX / 2);
+        json_unescape_text(raw, &plain);
+        seal_mac_add(m->mac, buf_str(&plain));
+        buf_fini(&plain);
+    }
+    return true;
+}
+
+void message_emit_text(struct message *m, enum block_kind kind, struct text text)
 {
     if (text.raw.n == 0) {
         return;
     }
     open_block(m, kind);
-    emit(m, &(struct chat_event){
-                .kind = EVENT_DELTA, .block = kind, .index = m->next_index - 1, .text = text});
+    if (kind == BLOCK_TEXT || take_into_seal(m, text.raw)) {
+        emit_delta(m, kind, text);
+    }
 }
+
+void message_emit_whole(struct message *m, enum block_kind kind, struct text text)
+{
+    message_start(m);
+    close_block(m);
+    emit_open(m, &(struct chat_event){.block = kind,
+                                      .text = kind == BLOCK_REDACTED ? text : (struct text){0},
+                                      .raw = kind == BLOCK_OPAQUE ? text.raw : STR_NONE});
+    emit_close(m, true);
+}
+
+/* Of the tools that the upstream runs itself; it may repeat one. */
+static bool is_new_id(struct message *m, struct str id)
+{
+    struct buf line;
+    buf_init(&line, SIZE_MAX / 2);
+    buf_add_char(&line, '\n');
+    buf_add(&line, id);
+    buf_add_char(&line, '\n');
+    bool known =
+        id.n == 0 || str_find(buf_str(&m->foreign_ids), buf_str(&line)) < m->foreign_ids.len;
+    if (!known) {
+        buf_add(&m->foreign_ids, buf_str(&line));
+    }
+    buf_fini(&line);
+    return !known;
+}
+
+void message_open_tool(struct message *m, struct str type, struct str upstream_id, struct str name)
+{
+    struct buf id;
+    bool ours = type.n == 0 || str_eq(type, STR("tool_use"));
+    buf_init(&id, TOOL_ID_MAX * 2);
+    if (ours) {
+        tool_id_make(&id, m->ids, upstream_id, m->random);
+        m->tools_opened++;
+    } else if (is_new_id(m, upstream_id)) {
+        buf_add(&id, upstream_id); /* the result block names it */
+    } else {
+        tool_id_make(&id, IDS_ANY, STR_NONE, m->random);
+    }
+    message_start(m);
+    close_block(m);
+    emit_open(m, &(struct chat_event){
+                     .block = BLOCK_TOOL_USE,
+                     .tool_type = ours ? STR("tool_use") : type,
+                     .tool_id = buf_str(&id),
+                     .tool_name = ours ? tool_name_for_client(m->request, name) : name,
+                 });
+    buf_fini(&id);
+}
+
+void message_emit_args(struct message *m, struct text args)
+{
+    if (args.raw.n > 0) {
+        emit_delta(m, BLOCK_TOOL_USE, args);
+    }
+}
+
+void message_close_tool(struct message *m, bool whole)
+{
+    m->tool_broken |= !whole;
+    emit_close(m, whole);
+}
+
+/* In its turn: at once, or behind the tool block that is open. */
+static void say(struct message *m, enum block_kind kind, struct text text)
+{
+    if (pending_busy(m)) {
+        pending_add(m, kind, text);
+    } else if (kind == BLOCK_TEXT || kind == BLOCK_THINKING) {
+        message_emit_text(m, kind, text);
+    } else {
+        message_emit_whole(m, kind, text);
+    }
+}
+
+/* --- text --- */
 
 /* Only spaces, tabs and line ends, in their escaped spelling. */
 static bool is_blank(struct str raw)
@@ -120,19 +302,20 @@ static bool is_blank(struct str raw)
     return true;
 }
 
-/* Visible text after the stop scanner: waits while it is blank and no text block is open. */
+/* Visible text after the stop scanner: waits while it is blank and no text comes before it. */
 static void show_text(struct message *m, struct text text)
 {
-    bool open = m->block_open && m->open_kind == BLOCK_TEXT;
-    if (!open && is_blank(text.raw)) {
+    if (!pending_tail_is(m, BLOCK_TEXT) && is_blank(text.raw)) {
         buf_add(&m->held, text.raw);
         return;
     }
     if (m->held.len > 0) {
-        emit_delta(m, BLOCK_TEXT, (struct text){buf_str(&m->held), false});
+        say(m, BLOCK_TEXT, (struct text){buf_str(&m->held), false});
         buf_reset(&m->held);
     }
-    emit_delta(m, BLOCK_TEXT, text);
+    if (text.raw.n > 0) {
+        say(m, BLOCK_TEXT, text);
+    }
 }
 
 static void show_plain(struct message *m, struct str plain)
@@ -185,7 +368,7 @@ static bool begins_with_surrogate(struct str raw, uint64_t low)
            str_to_hex64(str_of(raw.p + 2, 4), &value) && value >= low && value <= low + 0x3ff;
 }
 
-static bool ends_with_high_half(struct str raw)
+bool message_ends_with_high_half(struct str raw)
 {
     if (raw.n < ESCAPE_LEN || !begins_with_surrogate(str_skip(raw, raw.n - ESCAPE_LEN), 0xd800)) {
         return false;
@@ -200,7 +383,7 @@ static bool ends_with_high_half(struct str raw)
 static void push_whole(struct message *m, enum block_kind kind, struct text text)
 {
     if (kind == BLOCK_THINKING) {
-        emit_delta(m, kind, text);
+        say(m, kind, text);
     } else {
         push_visible(m, text);
     }
@@ -226,7 +409,7 @@ static void push_joined(struct message *m, enum block_kind kind, struct text tex
     buf_reset(&m->carry);
     buf_add(&joined, text.raw);
     struct text whole = {buf_str(&joined), true};
-    if (ends_with_high_half(whole.raw)) {
+    if (message_ends_with_high_half(whole.raw)) {
         buf_add(&m->carry, str_skip(whole.raw, whole.raw.n - ESCAPE_LEN));
         m->carry_kind = kind;
         whole.raw.n -= ESCAPE_LEN;
@@ -242,14 +425,23 @@ static bool accepts_content(const struct message *m)
     return m->state == MESSAGE_INIT || m->state == MESSAGE_OPEN;
 }
 
+static void keep_hidden(struct message *m, struct text text)
+{
+    if (m->keep_hidden) {
+        buf_add(&m->hidden, text.raw);
+        m->hidden_lone |= text.lone;
+    }
+}
+
 void message_push(struct message *m, enum block_kind kind, struct text text)
 {
+    must(kind == BLOCK_TEXT || kind == BLOCK_THINKING);
     if (!accepts_content(m) || m->mute || text.raw.n == 0) {
         return;
     }
     m->text_bytes += text.raw.n;
-    must(kind == BLOCK_TEXT || kind == BLOCK_THINKING);
-    if (kind == BLOCK_THINKING && !m->want_thinking) {
+    if (kind == BLOCK_THINKING && !m->show_thinking) {
+        keep_hidden(m, text);
         return;
     }
     if (m->carry_kind != kind) {
@@ -265,9 +457,112 @@ void message_push(struct message *m, enum block_kind kind, struct text text)
     }
 }
 
+/* Whatever begins now, what waits of the text before it stands before it. */
+static bool begins_anew(struct message *m)
+{
+    if (accepts_content(m) && !m->mute) {
+        flush_carry(m);
+    }
+    return accepts_content(m) && !m->mute;
+}
+
+bool message_takes_tools(struct message *m)
+{
+    return begins_anew(m);
+}
+
+void message_open(struct message *m, enum block_kind kind)
+{
+    message_break(m);
+    if (begins_anew(m) && kind == BLOCK_THINKING && m->show_thinking && !pending_busy(m)) {
+        open_block(m, kind);
+    }
+}
+
+void message_break(struct message *m)
+{
+    if (begins_anew(m) && m->block_open && m->open_kind != BLOCK_TOOL_USE) {
+        close_block(m);
+    }
+}
+
+static void take_details(struct message *m, struct str bytes, bool signature)
+{
+    if (!accepts_content(m) || !m->show_thinking) {
+        return;
+    }
+    m->own_signature = signature;
+    if (signature) {
+        buf_reset(&m->details);
+    }
+    buf_add(&m->details, bytes);
+    m->overflow |= m->details.failed;
+}
+
+void message_signature(struct message *m, struct str signature)
+{
+    take_details(m, signature, true);
+}
+
+void message_details(struct message *m, struct str raw)
+{
+    take_details(m, raw, false);
+}
+
+void message_citation(struct message *m, struct str raw)
+{
+    if (begins_anew(m) && m->block_open && m->open_kind == BLOCK_TEXT) {
+        emit(m,
+             &(struct chat_event){
+                 .kind = EVENT_DELTA, .block = BLOCK_TEXT, .index = m->next_index - 1, .raw = raw});
+    }
+}
+
+void message_redacted(struct message *m, struct text data)
+{
+    if (begins_anew(m) && m->show_thinking && data.raw.n > 0) {
+        say(m, BLOCK_REDACTED, data);
+    }
+}
+
+void message_opaque(struct message *m, struct str raw)
+{
+    if (begins_anew(m)) {
+        say(m, BLOCK_OPAQUE, (struct text){raw, false});
+    }
+}
+
 void message_usage(struct message *m, const struct usage *usage)
 {
     m->usage = *usage;
+}
+
+static void flush_stop(struct message *m)
+{
+    if (stop_active(&m->stop) && !m->stop.hit && m->stop.held.len > 0) {
+        struct buf rest;
+        buf_init(&rest, SIZE_MAX / 2);
+        stop_flush(&m->stop, &rest);
+        show_plain(m, buf_str(&rest));
+        buf_fini(&rest);
+    }
+}
+
+/* The first condition that holds wins (upstreams.md 3.4). */
+static enum stop_reason settle_reason(const struct message *m, enum stop_reason reason,
+                                      struct str sequence)
+{
+    if (reason == STOP_SEQUENCE && sequence.n == 0) {
+        reason = STOP_END_TURN; /* which one it was is what the reason says */
+    }
+    bool natural = reason == STOP_END_TURN || reason == STOP_SEQUENCE || reason == STOP_TOOL_USE;
+    if (m->mute) {
+        return STOP_MAX_TOKENS;
+    }
+    if (natural && m->tools_opened > 0) {
+        return STOP_TOOL_USE;
+    }
+    return reason == STOP_TOOL_USE ? STOP_END_TURN : reason;
 }
 
 void message_finish(struct message *m, enum stop_reason reason, struct str stop_sequence)
@@ -279,18 +574,13 @@ void message_finish(struct message *m, enum stop_reason reason, struct str stop_
     if (!accepts_content(m)) {
         return;
     }
-    if (stop_active(&m->stop) && !m->stop.hit && m->stop.held.len > 0) {
-        struct buf rest;
-        buf_init(&rest, SIZE_MAX / 2);
-        stop_flush(&m->stop, &rest);
-        show_plain(m, buf_str(&rest));
-        buf_fini(&rest);
-    }
+    flush_stop(m);
     message_start(m);
+    pending_finish(m);
     close_block(m);
     buf_reset(&m->held);
-    m->reason = m->mute ? STOP_MAX_TOKENS : reason;
-    m->stop_sequence = stop_sequence;
+    m->reason = settle_reason(m, reason, stop_sequence);
+    m->stop_sequence = m->reason == STOP_SEQUENCE ? stop_sequence : STR_NONE;
     set_state(m, MESSAGE_FINISHING);
 }
 
@@ -302,13 +592,28 @@ uint64_t message_output(const struct message *m)
     return m->usage.output_known ? m->usage.output : m->text_bytes / 4 + 1;
 }
 
+/* The window's end and the answer's look alike to most upstreams; not every client knows the difference (ruling 52). */
+static enum stop_reason settle_length(const struct message *m)
+{
+    const struct usage *u = &m->usage;
+    uint64_t total = u->input + u->cache_read + u->cache_write + u->output;
+    bool full = m->window > 0 && u->input_known && u->output_known && total + 1 >= m->window;
+    if (m->reason != STOP_MAX_TOKENS && m->reason != STOP_CONTEXT) {
+        return m->reason;
+    }
+    bool context = m->reason == STOP_CONTEXT || ((m->window_clamped || full) && !m->mute);
+    return context && m->knows_context ? STOP_CONTEXT : STOP_MAX_TOKENS;
+}
+
 void message_end(struct message *m)
 {
     m->usage.output = message_output(m);
+    m->reason = settle_length(m);
     emit(m, &(struct chat_event){.kind = EVENT_STOP,
                                  .usage = &m->usage,
                                  .stop = m->reason,
-                                 .stop_sequence = m->stop_sequence});
+                                 .stop_sequence = m->stop_sequence,
+                                 .stop_details = m->stop_details});
     set_state(m, MESSAGE_DONE);
 }
 
@@ -330,6 +635,7 @@ struct str stop_reason_name(enum stop_reason reason)
     case STOP_SEQUENCE: return STR("stop_sequence");
     case STOP_TOOL_USE: return STR("tool_use");
     case STOP_REFUSAL: return STR("refusal");
+    case STOP_PAUSE: return STR("pause_turn");
     case STOP_CONTEXT: return STR("model_context_window_exceeded");
     }
     return STR("end_turn");

@@ -36,6 +36,8 @@ struct fault {
     struct str error_code;    /* Anthropic's details.error_code, or empty */
     unsigned retry_after;     /* seconds, 0 = none; never above 59 (ruling 11) */
     bool failover;            /* another candidate may do better */
+    uint64_t prompt_tokens;   /* as the upstream counted, where room for an answer was left ... */
+    uint64_t window;          /* ... in this many; 0: not told */
     unsigned upstream_status; /* 0: none was seen */
     struct str detail;        /* for our log only, never for the client */
 };

@@ -1,25 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* usage.c - token arithmetic: one exclusive split from the parser to the log. */
+/* usage.c - token arithmetic: one exclusive split from the parser to the log (upstreams.md 6).
+ *
+ * Upstreams count the whole prompt and say how much of it was cached; Anthropic's three counters exclude each other, and
+ * clients add them up. Whatever an upstream claims, the sum stays the prompt that it counted: the cached part is cut to
+ * the prompt, the written part to what is left. Nothing is ever guessed here. */
 #include "chat/usage.h"
 
 /* 2^53: above this a JSON number is no longer exact for most clients. An upstream that says more is not believed. */
 #define USAGE_MAX (UINT64_C(1) << 53)
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 void usage_set_output(struct usage *u, uint64_t output)
 {
-    u->output = output < USAGE_MAX ? output : USAGE_MAX;
+    u->output = least(output, USAGE_MAX);
     u->output_known = true;
 }
 
-void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached)
+void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_t written)
 {
-    if (prompt > USAGE_MAX) {
-        prompt = USAGE_MAX;
-    }
-    if (cached > prompt) {
-        cached = prompt;
-    }
-    u->input = prompt - cached;
-    u->cache_read = cached;
+    prompt = least(prompt, USAGE_MAX);
+    u->cache_read = least(cached, prompt);
+    u->cache_write = least(written, prompt - u->cache_read);
+    u->cache_write_1h = least(u->cache_write_1h, u->cache_write);
+    u->input = prompt - u->cache_read - u->cache_write;
     u->input_known = true;
 }

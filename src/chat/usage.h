@@ -7,13 +7,17 @@
 struct usage {
     uint64_t input; /* uncached */
     uint64_t cache_read;
-    uint64_t cache_write;
-    uint64_t output;   /* everything generated, thinking included */
-    uint64_t thinking; /* of output; 0 when unknown */
+    uint64_t cache_write;    /* all of it */
+    uint64_t cache_write_1h; /* of cache_write */
+    uint64_t output;         /* everything generated, thinking included */
+    uint64_t thinking;       /* of output; 0 when unknown */
+    uint64_t web_searches;   /* run by the upstream */
+    uint64_t web_fetches;
     bool input_known;
     bool output_known;
 };
 
-/* From an OpenAI-style count, where prompt includes what was cached. cached > prompt happens in the wild: clamped. */
-void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached);
+/* From an OpenAI-style count, where prompt includes what was cached and written to the cache. More cached than asked
+ * happens in the wild: clamped. */
+void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_t written);
 void usage_set_output(struct usage *u, uint64_t output);

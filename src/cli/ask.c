@@ -247,7 +247,7 @@ int cli_ask(int argc, char **argv)
     struct config *config =
         config_load(cli_config_file(file), NULL, &config_env_process, &problems);
     int status = 1;
-    if (config && worker_config_check(config, &problems)) {
+    if (config) {
         status = ask(&a, config);
     } else {
         fprintf(stderr, "%.*s", STR_ARG(buf_str(&problems)));

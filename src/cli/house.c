@@ -18,6 +18,10 @@
 
 #include "admin/admin.h"
 #include "base/must.h"
+#include "base/secret.h"
+#include "chat/seal.h"
+#include "cli/keyfile.h"
+#include "exchange/recall.h"
 #include "exchange/worker.h"
 #include "net/loop_uv.h"
 #include "net/tls.h"
@@ -42,6 +46,8 @@ struct resident {
 };
 
 struct house {
+    struct seal_key seal;
+    struct recall *recall;
     struct config *config;
     struct config_overrides over;
     struct log *log;
@@ -256,7 +262,7 @@ static void reload(struct house *h)
     buf_init(&problems, 65536);
     struct config *fresh = config_load(h->config->file, &h->over, &config_env_process, &problems);
     struct tls_server **certificates = NULL;
-    if (fresh && worker_config_check(fresh, &problems)) {
+    if (fresh) {
         certificates = open_certificates(fresh, &problems);
     }
     if (fresh && certificates && !same_addresses(fresh, h->config)) {
@@ -341,7 +347,13 @@ static bool open_listeners(struct house *h, struct resident *r, struct buf *why)
 
 static bool open_resident(struct house *h, struct resident *r, struct buf *why)
 {
-    struct worker_env env = {.log = &r->log, .random = &random_system, .metrics = &r->metrics};
+    struct worker_env env = {
+        .log = &r->log,
+        .random = &random_system,
+        .metrics = &r->metrics,
+        .seal = &h->seal,
+        .recall = h->recall,
+    };
     r->house = h;
     r->patience.fire = patience_ended;
     r->log_timer.fire = flush_log;
@@ -408,6 +420,22 @@ static bool open_all(struct house *h, struct buf *why)
     return open_admin(h, why);
 }
 
+/* Without the file the gateway serves all the same: sealed thinking is then foreign after a restart, which is no gate. */
+static void load_seal(struct house *h)
+{
+    struct buf why;
+    struct log_line line;
+    buf_init(&why, 8192);
+    if (!keyfile_load(h->config->data, &h->seal, &why)) {
+        log_begin(&line, h->log, LOG_WARN, "secret");
+        log_str(&line, "error", buf_str(&why));
+        log_str(&line, "effect",
+                STR("thinking that is sealed now cannot be opened after a restart"));
+        log_end(&line);
+    }
+    buf_fini(&why);
+}
+
 struct house *house_open(struct config *config, const struct config_overrides *over,
                          struct log *log, struct buf *why)
 {
@@ -419,9 +447,11 @@ struct house *house_open(struct config *config, const struct config_overrides *o
     h->listen_count = config->listen_count;
     h->ports = mem_alloc(h->listen_count * sizeof(uint16_t));
     h->count = worker_count(config);
+    load_seal(h);
+    h->recall = recall_new(RECALL_BYTES);
     h->residents = mem_alloc(h->count * sizeof(struct resident *));
     h->shards = mem_alloc(h->count * sizeof(struct metrics *));
-    if (!worker_config_check(config, why) || !open_all(h, why)) {
+    if (!open_all(h, why)) {
         house_free(&h);
     }
     return h;
@@ -529,6 +559,8 @@ void house_free(struct house **house)
         admin_fini(&h->admin);
     }
     loop_uv_free(&h->loop);
+    recall_free(h->recall);
+    secret_wipe(&h->seal, sizeof(h->seal));
     drop_certificates(h->certificates, h->listen_count);
     free(h->residents);
     free(h->shards);

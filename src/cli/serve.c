@@ -78,11 +78,39 @@ static void say_base_url(const struct config *c, const struct house *h)
             STR_ARG(l->host), v6 ? "]" : "", house_port(h, 0));
 }
 
+/* Line by line what a client needs: tests and scripts take the address from behind "base URL". */
+static void say_clients(const struct config *c, const struct house *h)
+{
+    const struct config_model *m = c->default_model ? c->default_model : c->models[0];
+    const char *key = c->keys_mode == KEYS_OPEN ? "any" : "$KEY";
+    fprintf(stderr, "\n  ask          %s ask \"Hello\"\n  curl         curl -N ",
+            program_invocation_name);
+    say_base_url(c, h);
+    fprintf(stderr,
+            "/v1/messages -H 'content-type: application/json' -H \"x-api-key: %s\" \\\n"
+            "                 -d '{\"model\":\"%.*s\",\"max_tokens\":256,\"stream\":true,"
+            "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n"
+            "  Anthropic    base URL ",
+            key, STR_ARG(m->id));
+    say_base_url(c, h);
+    fprintf(stderr, "\n  OpenAI       ");
+    say_base_url(c, h);
+    fprintf(stderr, "/v1\n  Claude Code  ANTHROPIC_BASE_URL=");
+    say_base_url(c, h);
+    fprintf(stderr,
+            " ANTHROPIC_API_KEY=%s ANTHROPIC_MODEL=%.*s \\\n"
+            "                 ANTHROPIC_DEFAULT_HAIKU_MODEL=%.*s ",
+            key, STR_ARG(m->id), STR_ARG(m->id));
+    if (m->context > 0) {
+        fprintf(stderr, "CLAUDE_CODE_MAX_CONTEXT_TOKENS=%llu ", (unsigned long long)m->context);
+    }
+    fprintf(stderr, "claude\n\n");
+}
+
 /* The first thing that a newcomer sees. */
 static void say_hello(const struct config *c, const struct house *h)
 {
     const struct config_model *m = c->default_model ? c->default_model : c->models[0];
-    const char *key = c->keys_mode == KEYS_OPEN ? "any" : "$KEY";
     fprintf(stderr, "postern %s serves %zu model%s on ", POSTERN_VERSION, c->model_count,
             c->model_count == 1 ? "" : "s");
     say_base_url(c, h);
@@ -93,19 +121,9 @@ static void say_hello(const struct config *c, const struct house *h)
     fprintf(stderr, ")\n");
     if (m->provider->protocol == PROTOCOL_OFFLINE) {
         fprintf(stderr, "no provider is configured: the offline stand-in answers by rule "
-                        "(docs/postern.example.yaml "
-                        "shows how to add one)\n");
+                        "(docs/postern.example.yaml shows how to add one)\n");
     }
-    fprintf(stderr, "\n  ask         %s ask \"Hello\"\n  curl        curl -N ",
-            program_invocation_name);
-    say_base_url(c, h);
-    fprintf(stderr,
-            "/v1/messages -H 'content-type: application/json' -H \"x-api-key: %s\" \\\n"
-            "                -d '{\"model\":\"%.*s\",\"max_tokens\":256,\"stream\":true,"
-            "\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}'\n  SDKs        base URL ",
-            key, STR_ARG(m->id));
-    say_base_url(c, h);
-    fprintf(stderr, "\n\n");
+    say_clients(c, h);
 }
 
 static void print_problems(struct buf *problems)
@@ -163,8 +181,8 @@ int cli_serve(int argc, char **argv)
         {"--model", NULL, CLI_TEXT, "GGUF", "reserved for the embedded engine", &model},
     };
     const struct cli_command command = {"postern [serve] [options]",
-                                        "Serves the Messages API until SIGTERM.", options,
-                                        COUNT_OF(options)};
+                                        "Serves the Messages API and OpenAI's until SIGTERM.",
+                                        options, COUNT_OF(options)};
     int operands;
     enum cli_result result = cli_options(&command, argc, argv, &operands);
     if (result != CLI_GO) {

@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "base/secret.h"
 
+struct profile;
 struct tls_client;
 
 enum config_protocol { PROTOCOL_OPENAI, PROTOCOL_ANTHROPIC, PROTOCOL_OFFLINE };
@@ -25,6 +26,7 @@ enum capability {
     CAP_TOOLS = 1u << 0,
     CAP_THINKING = 1u << 1,
     CAP_VISION = 1u << 2,
+    CAP_NAMED = 1u << 3, /* the operator said which; without it nothing is known */
 };
 
 struct config_listen {
@@ -74,10 +76,11 @@ struct config_provider {
     struct str path;      /* prefix without trailing slash: "/v1", or "" */
     struct str authority; /* host[:port] for the Host field; a default port is left out */
     enum config_protocol protocol;
-    struct str profile; /* name; empty: guessed from the host. Not checked here (dialect knows) */
-    struct secret api_key;         /* empty: none is sent. Visible ASCII only */
-    struct str ca_file;            /* empty: system store */
-    struct tls_client *client_tls; /* null when plain, and until config_open_tls */
+    struct str profile;             /* name; empty: guessed from base_url */
+    const struct profile *resolved; /* that one, or a copy with the provider's quirks; never null */
+    struct secret api_key;          /* empty: none is sent. Visible ASCII only */
+    struct str ca_file;             /* empty: system store */
+    struct tls_client *client_tls;  /* null when plain, and until config_open_tls */
     bool eu_native;
     bool zero_data_retention;
     struct config_model *models;
@@ -87,6 +90,28 @@ struct config_provider {
 struct config_alias {
     struct str pattern; /* exact, or a prefix followed by one '*' at the end */
     struct config_model *model;
+};
+
+/* A host that fetch: names. */
+struct config_host {
+    struct str name; /* as in a URL, without brackets; lower case */
+    uint16_t port;   /* 0: that of the scheme */
+};
+
+/* Images and documents that a request names by URL. All zero, so never, unless the file says so. */
+struct config_fetch {
+    bool allow;
+    bool http;                 /* also http:// */
+    struct config_host *hosts; /* when there are any: only these and the private ones */
+    size_t host_count;
+    struct config_host *private_hosts; /* whatever addresses they lead to */
+    size_t private_count;
+    unsigned redirects;            /* that are followed for one URL */
+    unsigned max_files;            /* in one request */
+    size_t max_bytes;              /* of one file */
+    uint64_t time;                 /* for one file, redirects included */
+    struct str ca_file;            /* empty: system store */
+    struct tls_client *client_tls; /* null until config_open_tls, and when not allowed */
 };
 
 struct config {
@@ -120,6 +145,7 @@ struct config {
     uint16_t proxy_port;
     struct secret proxy_auth; /* the Proxy-Authorization value, "Basic …", or empty */
     struct str no_proxy;      /* as in NO_PROXY */
+    struct config_fetch fetch;
     struct limits limits;
 };
 
@@ -149,7 +175,7 @@ struct config *config_load(struct str file, const struct config_overrides *over,
  * messages. */
 struct config *config_parse(struct str yaml, struct str name, const struct config_overrides *over,
                             struct config_env *env, struct buf *problems);
-/* Gives every https provider its client_tls, one shared context per distinct ca_file. config_load
+/* Gives every https provider, and fetch, its client_tls, one shared context per distinct ca_file. config_load
  * has done it; a caller of config_parse decides (reading the system's store takes a while). */
 bool config_open_tls(struct config *c, struct buf *problems) MUST_CHECK;
 

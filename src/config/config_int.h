@@ -168,6 +168,7 @@ extern const struct schema config_schema_provider;
 extern const struct schema config_schema_model;
 extern const struct schema config_schema_price;
 extern const struct schema config_schema_limits;
+extern const struct schema config_schema_fetch;
 
 /* Reads one mapping by its rows, in the order of the rows. False when n is no mapping. */
 bool config_read_map(struct reader *r, const struct schema *s, const struct node *n, void *target);
@@ -207,6 +208,19 @@ void config_read_aliases(struct reader *r, const struct field *f, const struct n
                          void *target);
 void config_read_fallbacks(struct reader *r, const struct field *f, const struct node *n,
                            void *target);
+
+/* --- quirks.c --- */
+void config_read_quirks(struct reader *r, const struct field *f, const struct node *n,
+                        void *target);
+/* Sets p->resolved from what n says, when everything else of p is read. */
+void config_resolve_profile(struct reader *r, const struct node *n, struct config_provider *p);
+
+/* --- fetch.c --- */
+void config_read_fetch(struct reader *r, const struct field *f, const struct node *n, void *target);
+void config_read_fetch_hosts(struct reader *r, const struct field *f, const struct node *n,
+                             void *target);
+void config_read_fetch_private(struct reader *r, const struct field *f, const struct node *n,
+                               void *target);
 
 /* What needs the whole: open keys and addresses, limits against each other. */
 void config_check_doors(struct reader *r, const struct node *root);

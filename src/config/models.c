@@ -45,7 +45,7 @@ void config_read_base_url(struct reader *r, const struct field *f, const struct 
 /* Keys that the built-in model has no use for: better said than ignored. */
 static void check_offline(struct reader *r, const struct node *n)
 {
-    static const char *const keys[] = {"base_url", "profile", "api_key", "ca_file"};
+    static const char *const keys[] = {"base_url", "profile", "quirks", "api_key", "ca_file"};
     for (size_t i = 0; i < COUNT_OF(keys); i++) {
         const struct node *child = config_node_find(n, str_c(keys[i]));
         if (child) {
@@ -82,6 +82,7 @@ static void read_provider(struct reader *r, const struct node *n, struct config_
     if (!config_read_map(r, &config_schema_provider, n, p)) {
         return;
     }
+    config_resolve_profile(r, n, p);
     check_provider(r, n, p);
     for (const struct config_provider *before = c->providers; before < p; before++) {
         if (p->name.n > 0 && str_eq(before->name, p->name)) {
@@ -191,6 +192,7 @@ void config_read_capabilities(struct reader *r, const struct field *f, const str
                               void *target)
 {
     struct config_model *m = target;
+    m->capabilities = CAP_NAMED;
     if (n->kind == NODE_TEXT) {
         struct str text = STR_NONE;
         if (config_read_text(r, f->key, n, &text) && !str_eq(text, STR("none"))) {

@@ -11,6 +11,7 @@
 #include "config/config_int.h"
 
 #include "base/clock.h"
+#include "chat/profile.h"
 #include "http/h1.h"
 
 #define KIB        (UINT64_C(1) << 10)
@@ -134,10 +135,9 @@ static const struct field model_fields[] = {
      .help = "longest answer; never above `context`"},
     {.key = "capabilities",
      .type = FIELD_OTHER,
-     .fallback = "tools",
      .form = "list of `tools`, `thinking`, `vision`; or `none`",
      .read = config_read_capabilities,
-     .help = "what the model can do beyond text"},
+     .help = "what the model can do beyond text; not given: what its kind of server can"},
     {.key = "quantization",
      .type = FIELD_NAME,
      .max = 16,
@@ -167,8 +167,8 @@ static const struct field provider_fields[] = {
      .fallback = "openai",
      .choices = protocol_names,
      AT(config_provider, protocol),
-     .help = "what it speaks; `offline` is the built-in model that needs no network; `anthropic` "
-             "is known but refused, this version cannot speak it yet"},
+     .help = "what it speaks: Chat Completions, or Messages; `offline` is the built-in model that "
+             "needs no network"},
     {.key = "base_url",
      .type = FIELD_OTHER,
      .form = "URL",
@@ -179,7 +179,12 @@ static const struct field provider_fields[] = {
      .type = FIELD_NAME,
      .max = NAME_MAX,
      AT(config_provider, profile),
-     .help = "name of the set of quirks; guessed from the host when not given"},
+     .help = "name of the set of quirks; guessed from `base_url` when not given"},
+    {.key = "quirks",
+     .type = FIELD_OTHER,
+     .form = "mapping",
+     .read = config_read_quirks,
+     .help = "what this provider does differently from its profile, see providers[].quirks"},
     {.key = "api_key",
      .type = FIELD_SECRET,
      AT(config_provider, api_key),
@@ -205,6 +210,64 @@ static const struct field provider_fields[] = {
      .form = "list",
      .read = config_read_models,
      .help = "what it serves, see providers[].models[]"},
+};
+
+static const struct field fetch_fields[] = {
+    {.key = "allow",
+     .type = FIELD_FLAG,
+     .fallback = "false",
+     AT(config_fetch, allow),
+     .help = "whether anything is fetched at all"},
+    {.key = "http",
+     .type = FIELD_FLAG,
+     .fallback = "false",
+     AT(config_fetch, http),
+     .help = "also plain `http://`"},
+    {.key = "hosts",
+     .type = FIELD_OTHER,
+     .form = "list of `host` or `host:port`",
+     .read = config_read_fetch_hosts,
+     .help = "when given, only from these (and the private ones); every public host otherwise"},
+    {.key = "private_hosts",
+     .type = FIELD_OTHER,
+     .form = "list of `host` or `host:port`",
+     .read = config_read_fetch_private,
+     .help = "exact names or addresses that may lie in your own network; no others are reached "
+             "there"},
+    {.key = "redirects",
+     .type = FIELD_COUNT,
+     .max = 3,
+     .fallback = "0",
+     AT(config_fetch, redirects),
+     .unit = "hops",
+     .help = "that are followed for one URL; each is checked like the first"},
+    {.key = "max_files",
+     .type = FIELD_COUNT,
+     .min = 1,
+     .max = 100,
+     .fallback = "20",
+     AT(config_fetch, max_files),
+     .unit = "files",
+     .help = "that one request may name"},
+    {.key = "max_bytes",
+     .type = FIELD_SIZE,
+     .min = KIB,
+     .max = 64 * MIB,
+     .fallback = "8MiB",
+     AT(config_fetch, max_bytes),
+     .help = "size of one file"},
+    {.key = "time",
+     .type = FIELD_TIME,
+     .min = 100 * NS_PER_MS,
+     .max = MINUTE,
+     .fallback = "10s",
+     AT(config_fetch, time),
+     .help = "for one file, lookup and redirects included"},
+    {.key = "ca_file",
+     .type = FIELD_FILE,
+     .max = PATH_LIMIT,
+     AT(config_fetch, ca_file),
+     .help = "PEM file of the authorities to trust; the system's store when not given"},
 };
 
 /* Sorted as struct limits is. Long because it is a flat table. */
@@ -449,6 +512,11 @@ static const struct field top_fields[] = {
      .form = "mapping",
      .read = config_read_limits,
      .help = "sizes, counts and times, see limits"},
+    {.key = "fetch",
+     .type = FIELD_OTHER,
+     .form = "mapping",
+     .read = config_read_fetch,
+     .help = "images and documents that a request names by URL; refused when not given, see fetch"},
     {.key = "providers",
      .type = FIELD_OTHER,
      .form = "list",
@@ -506,6 +574,11 @@ const struct schema config_schema_limits = {
     .fields = limits_fields,
     .count = COUNT_OF(limits_fields),
     .defaults = &limits_default};
+const struct schema config_schema_fetch = {
+    .name = "fetch",
+    .help = "What is fetched for a client, and from where: `threat-model.md` has the reasons.",
+    .fields = fetch_fields,
+    .count = COUNT_OF(fetch_fields)};
 
 /* --- the document --- */
 
@@ -583,13 +656,24 @@ static void describe_schema(struct buf *out, const struct schema *s)
     }
 }
 
+static void describe_quirks(struct buf *out)
+{
+    buf_add(out, STR("\n### providers[].quirks\n\n"
+                     "Each key overrides one field of the provider's profile.\n\n"));
+    profile_describe_keys(out);
+}
+
 void config_describe(struct buf *out)
 {
     const struct schema *const all[] = {
-        &config_schema_top,      &config_schema_listen, &config_schema_tls,   &config_schema_key,
-        &config_schema_provider, &config_schema_model,  &config_schema_price, &config_schema_limits,
+        &config_schema_top,   &config_schema_listen,   &config_schema_tls,
+        &config_schema_key,   &config_schema_provider, &config_schema_model,
+        &config_schema_price, &config_schema_limits,   &config_schema_fetch,
     };
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         describe_schema(out, all[i]);
+        if (all[i] == &config_schema_provider) {
+            describe_quirks(out);
+        }
     }
 }

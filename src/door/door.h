@@ -18,6 +18,9 @@ enum route_id {
     ROUTE_READY,
     ROUTE_HELLO,
     ROUTE_MESSAGES,
+    ROUTE_COUNT,
+    ROUTE_CHAT,
+    ROUTE_RESPONSES,
     ROUTE_MODELS,
     ROUTE_MODEL,
 };

@@ -35,7 +35,7 @@ void answer_fields_fini(struct answer_fields *f)
 }
 
 void answer_fault(struct worker *w, struct server_req *req, const struct fault *fault,
-                  struct str request_id, bool base_resp, const struct h1_field *cors,
+                  struct str request_id, enum envelope envelope, const struct h1_field *cors,
                   unsigned cors_count)
 {
     struct answer_fields f;
@@ -48,7 +48,11 @@ void answer_fault(struct worker *w, struct server_req *req, const struct fault *
         answer_fields_add(&f, STR("x-should-retry"), STR("false"));
     }
     buf_reset(&w->scratch);
-    anthropic_error(&w->scratch, fault, request_id, base_resp);
+    if (envelope == ENVELOPE_OPENAI) {
+        openai_door_error(&w->scratch, fault);
+    } else {
+        anthropic_error(&w->scratch, fault, request_id, envelope == ENVELOPE_MOUNT);
+    }
     server_answer(req, fault->status, f.fields, f.count, buf_str(&w->scratch));
     answer_fields_fini(&f);
 }

@@ -21,7 +21,6 @@
 #include <stdlib.h>
 
 #include "base/must.h"
-#include "dialect/openai/encode.h"
 
 /* --- state --- */
 
@@ -34,7 +33,7 @@ static void check_invariants(const struct exchange *e)
     (void)e;
 }
 
-static void set_state(struct exchange *e, enum exchange_state next)
+void exchange_set_state(struct exchange *e, enum exchange_state next)
 {
     static const unsigned legal[] = {
         [EXCHANGE_READ] = 1u << EXCHANGE_TRY | 1u << EXCHANGE_TAIL | 1u << EXCHANGE_DONE,
@@ -56,19 +55,23 @@ static struct loop *loop_of(const struct exchange *e)
 }
 
 /* Of the configuration that the exchange began under: a reload moves them for new requests. */
-static const struct limits *limits_of(const struct exchange *e)
+const struct limits *exchange_limits(const struct exchange *e)
 {
     return &e->snapshot->config->limits;
 }
 
 /* --- the end --- */
 
-static void drop_message(struct exchange *e)
+void exchange_drop_message(struct exchange *e)
 {
     if (e->message_ready) {
         message_fini(&e->message);
-        openai_stream_fini(&e->stream);
-        anthropic_gather_fini(&e->gather);
+        e->wire->close(e);
+        e->client->close(e);
+#ifdef POSTERN_CHECKS
+        must(!e->grammar.wrong);
+        grammar_fini(&e->grammar);
+#endif
         e->message_ready = false;
     }
 }
@@ -88,7 +91,7 @@ static void free_exchange(struct task *task)
 {
     struct exchange *e = CONTAINER_OF(task, struct exchange, freeing);
     struct worker *w = e->worker;
-    drop_message(e);
+    exchange_drop_message(e);
     drop_request(e);
     buf_fini(&e->upstream_error);
     buf_fini(&e->gathered);
@@ -110,7 +113,7 @@ static void finish_if_over(struct exchange *e)
     }
     loop_timer_clear(loop_of(e), &e->client_timer);
     loop_timer_clear(loop_of(e), &e->upstream_timer);
-    set_state(e, EXCHANGE_DONE);
+    exchange_set_state(e, EXCHANGE_DONE);
     loop_defer(loop_of(e), &e->freeing);
 }
 
@@ -178,7 +181,7 @@ static void flush_events(struct exchange *e)
     bool room = server_send(e->req, &bytes, 1);
     buf_reset(out);
     set_paused(e, !room);
-    loop_timer(loop_of(e), &e->client_timer, limits_of(e)->ping_every);
+    loop_timer(loop_of(e), &e->client_timer, exchange_limits(e)->ping_every);
 }
 
 static void answer_gathered(struct exchange *e)
@@ -199,8 +202,8 @@ static void end_answer(struct exchange *e)
 {
     e->ended = true;
     loop_timer_clear(loop_of(e), &e->client_timer);
-    set_state(e, EXCHANGE_TAIL);
-    loop_timer(loop_of(e), &e->upstream_timer, limits_of(e)->usage_grace);
+    exchange_set_state(e, EXCHANGE_TAIL);
+    loop_timer(loop_of(e), &e->upstream_timer, exchange_limits(e)->usage_grace);
 }
 
 static void answer_fault_whole(struct exchange *e)
@@ -208,21 +211,22 @@ static void answer_fault_whole(struct exchange *e)
     buf_reset(&e->worker->events);
     e->status = e->fault.status;
     answer_fault(e->worker, e->req, &e->fault, id_str(&e->answerer.request_id),
-                 e->mount == MOUNT_ANTHROPIC, e->cors, e->cors_count);
+                 envelope_of(e->route), e->cors, e->cors_count);
     end_answer(e);
     finish_if_over(e);
 }
 
 static void answer_fault_event(struct exchange *e)
 {
+    if (!e->committed && !e->content_sent) {
+        message_start(&e->message); /* what fails must have begun */
+    }
     message_fail(&e->message, &e->fault);
     flush_events(e);
     server_end(e->req, true);
     end_answer(e);
     finish_if_over(e);
 }
-
-static void start_attempt(struct exchange *e);
 
 static bool may_fail_over(const struct exchange *e)
 {
@@ -241,9 +245,16 @@ static void take_fault(struct exchange *e, const struct fault *fault)
     }
 }
 
-/* The running attempt, or the request itself, has failed. */
-static void fail(struct exchange *e, const struct fault *fault)
+static bool is_told_in_stream(const struct exchange *e)
 {
+    return e->chat.stream && e->message_ready && e->client->wants_streamed &&
+           e->client->wants_streamed(&e->fault);
+}
+
+/* The running attempt, or the request itself, has failed. */
+void exchange_fail(struct exchange *e, const struct fault *fault)
+{
+    media_cancel(&e->media);
     cancel_attempt(e);
     if (!e->req || e->ended) {
         finish_if_over(e);
@@ -256,8 +267,8 @@ static void fail(struct exchange *e, const struct fault *fault)
     if (e->model && may_fail_over(e)) {
         metrics_add(e->worker->env.metrics, METRIC_FAILOVERS, 1);
         e->attempt++;
-        start_attempt(e);
-    } else if (e->committed || (e->chat.stream && e->content_sent)) {
+        exchange_attempt(e);
+    } else if (e->committed || (e->chat.stream && e->content_sent) || is_told_in_stream(e)) {
         answer_fault_event(e);
     } else {
         answer_fault_whole(e);
@@ -266,18 +277,31 @@ static void fail(struct exchange *e, const struct fault *fault)
 
 /* --- from the backend --- */
 
+/* Bytes of prompt per token, as this model counts, slowly moving. Cheap and good enough for a meter and a clamp. */
+static void calibrate(struct exchange *e)
+{
+    const struct usage *u = &e->message.usage;
+    struct calibration *c = exchange_calibration(e);
+    uint64_t tokens = u->input + u->cache_read + u->cache_write;
+    if (!u->input_known || tokens < 16 || e->prompt_bytes < 64 || e->chat.has_images) {
+        return;
+    }
+    double seen = (double)e->prompt_bytes / (double)tokens;
+    c->bytes_per_token = c->bytes_per_token > 0 ? 0.8 * c->bytes_per_token + 0.2 * seen : seen;
+}
+
 static void finish_message(struct exchange *e)
 {
+    struct fault f;
     message_end(&e->message);
+    calibrate(e);
     if (e->message.stop.hit) {
         cancel_attempt(e); /* the model would go on talking */
     }
     if (e->chat.stream) {
         flush_events(e);
         server_end(e->req, false);
-    } else if (e->gather.failed) {
-        struct fault f = fault_make(
-            FAULT_INTERNAL, STR("The answer is too large to be gathered; use stream: true"));
+    } else if (!e->client->gathered(e, &f)) {
         e->fault = f;
         answer_fault_whole(e);
         return;
@@ -290,9 +314,10 @@ static void finish_message(struct exchange *e)
 
 static void note_first_content(struct exchange *e)
 {
+    e->prompt_bytes = e->upstream_body.len;
     e->content_sent = true;
     e->first_event_ns = loop_now(loop_of(e));
-    set_state(e, EXCHANGE_RELAY);
+    exchange_set_state(e, EXCHANGE_RELAY);
     drop_request(e);
 }
 
@@ -300,9 +325,10 @@ static void note_first_content(struct exchange *e)
  * deadline alone (ruling 22). The grace for the usage runs once. */
 static void watch_upstream(struct exchange *e)
 {
-    const struct limits *l = limits_of(e);
-    bool spoke = e->stream.events != e->events_seen;
-    e->events_seen = e->stream.events;
+    const struct limits *l = exchange_limits(e);
+    uint64_t events = e->wire->events(e);
+    bool spoke = events != e->events_seen;
+    e->events_seen = events;
     if (e->message.state == MESSAGE_FINISHING) {
         if (!e->grace_runs) {
             e->grace_runs = true;
@@ -315,7 +341,7 @@ static void watch_upstream(struct exchange *e)
     }
 }
 
-void exchange_progress(struct exchange *e, enum openai_progress progress)
+void exchange_progress(struct exchange *e, enum upstream_progress progress)
 {
     e->last_in_ns = loop_now(loop_of(e));
     if (e->ended || !e->req) {
@@ -326,16 +352,16 @@ void exchange_progress(struct exchange *e, enum openai_progress progress)
     if (!e->content_sent && e->message.state != MESSAGE_INIT) {
         note_first_content(e);
     }
-    if (progress == OPENAI_FAILED && e->message.state == MESSAGE_FINISHING) {
+    if (progress == UPSTREAM_FAILED && e->message.state == MESSAGE_FINISHING) {
         cancel_attempt(e);
         finish_message(e); /* the model had said why it ended: a broken tail is no failure */
         return;
     }
-    if (progress == OPENAI_FAILED) {
-        fail(e, &e->stream.fault);
+    if (progress == UPSTREAM_FAILED) {
+        exchange_fail(e, e->wire->fault(e));
         return;
     }
-    if (progress == OPENAI_COMPLETE || message_cut(&e->message)) {
+    if (progress == UPSTREAM_COMPLETE || message_cut(&e->message)) {
         finish_message(e);
         return;
     }
@@ -348,12 +374,14 @@ void exchange_progress(struct exchange *e, enum openai_progress progress)
 void exchange_attempt_failed(struct exchange *e, const struct fault *fault)
 {
     e->attempt_runs = false;
-    if (e->ended || !e->req) {
+    if (!e->ended && exchange_may_repeat(e, fault)) {
+        exchange_attempt(e);
+    } else if (e->ended || !e->req) {
         finish_if_over(e);
     } else if (e->message.state == MESSAGE_FINISHING) {
         finish_message(e); /* the model had said why it ended: a missing tail is no failure */
     } else {
-        fail(e, fault);
+        exchange_fail(e, fault);
     }
 }
 
@@ -375,12 +403,12 @@ static void client_timer_fired(struct timer *t)
         struct fault f =
             fault_make(FAULT_TIMEOUT,
                        STR("The model did not answer in time; use stream: true for long answers"));
-        fail(e, &f);
+        exchange_fail(e, &f);
         return;
     }
     metrics_add(e->worker->env.metrics, METRIC_PINGS, 1);
     buf_reset(&e->worker->events);
-    anthropic_ping(&e->worker->events);
+    e->client->ping(e, &e->worker->events);
     flush_events(e);
 }
 
@@ -393,7 +421,7 @@ static void upstream_timer_fired(struct timer *t)
         return;
     }
     if (e->paused) { /* the silence is ours: the client does not take what is there */
-        loop_timer(loop_of(e), t, limits_of(e)->upstream_idle);
+        loop_timer(loop_of(e), t, exchange_limits(e)->upstream_idle);
         return;
     }
     if (e->message_ready && e->message.state == MESSAGE_FINISHING) {
@@ -406,81 +434,7 @@ static void upstream_timer_fired(struct timer *t)
                                        : STR("The model's server did not begin to answer in time"));
     f.failover = true;
     buf_reset(&e->worker->events);
-    fail(e, &f);
-}
-
-/* --- one attempt --- */
-
-static void open_message(struct exchange *e)
-{
-    const struct limits *l = limits_of(e);
-    struct event_sink *sink = e->chat.stream ? &e->encoder.sink : &e->gather.sink;
-    drop_message(e);
-    e->answer = (struct anthropic_answer){
-        .message_id = id_str(&e->message_id),
-        .model = e->model->id,
-        .request_id = id_str(&e->answerer.request_id),
-        .base_resp = e->mount == MOUNT_ANTHROPIC,
-    };
-    anthropic_stream_init(&e->encoder, &e->answer, &e->worker->events);
-    anthropic_gather_init(&e->gather, &e->answer, &e->gathered, l->message_bytes);
-    message_init(&e->message, sink, &e->chat, l->message_bytes);
-    openai_stream_init(&e->stream, e->upstream->profile, &e->worker->json, &e->message, &e->arena,
-                       l->sse_event, l->message_bytes);
-    e->stream.secret = secret_expose(&e->model->provider->api_key);
-    e->message_ready = true;
-    e->events_seen = 0;
-    e->grace_runs = false;
-}
-
-/* About four bytes a token until the upstream says: clients read the context meter from message_start. */
-static void estimate_input(struct exchange *e)
-{
-    e->message.usage.input = e->upstream_body.len / 4;
-}
-
-static const struct backend_ops *backend_of(const struct config_provider *p)
-{
-    switch (p->protocol) {
-    case PROTOCOL_OFFLINE: return &backend_offline;
-    case PROTOCOL_OPENAI:
-    case PROTOCOL_ANTHROPIC: break;
-    }
-    return &backend_openai;
-}
-
-static void start_attempt(struct exchange *e)
-{
-    struct fault fault;
-    e->model = e->candidates.models[e->attempt];
-    e->upstream = &e->snapshot->upstreams[e->model->provider->index];
-    e->backend = backend_of(e->model->provider);
-    e->upstream_status = 0;
-    buf_reset(&e->upstream_error);
-    buf_reset(&e->upstream_body);
-    struct openai_target target = {
-        .profile = e->upstream->profile,
-        .model = e->model->upstream,
-        .max_output = e->model->max_output,
-        .context = e->model->context,
-    };
-    set_state(e, EXCHANGE_TRY);
-    open_message(e);
-    (void)buf_room(&e->upstream_body, e->body.len + 512); /* one allocation instead of a ladder */
-    e->upstream_body.failed = false;
-    if (!openai_encode(&e->chat, &target, &e->upstream_body, &e->lossy, &fault)) {
-        fail(e, &fault);
-        return;
-    }
-    estimate_input(e);
-    metrics_add(e->worker->env.metrics, METRIC_UPSTREAM_ATTEMPTS, 1);
-    e->attempt_runs = true;
-    e->attempt_ns = loop_now(loop_of(e));
-    loop_timer(loop_of(e), &e->upstream_timer, limits_of(e)->first_token_time);
-    e->backend->start(e);
-    if (e->paused) {
-        e->backend->pause(e, true);
-    }
+    exchange_fail(e, &f);
 }
 
 /* --- from the client --- */
@@ -497,87 +451,9 @@ static void take_body(struct answerer *a, struct str bytes)
     e->bytes_in += bytes.n;
 }
 
-static struct anthropic_rules rules_of(const struct exchange *e)
-{
-    struct anthropic_rules r = {.strict = e->snapshot->config->compat == COMPAT_STRICT};
-    switch (e->mount) {
-    case MOUNT_V1: r.door = DOOR_V1; break;
-    case MOUNT_ANTHROPIC: r.door = DOOR_MOUNT; break;
-    case MOUNT_BARE: r.door = DOOR_BARE; break;
-    }
-    return r;
-}
-
-static bool decode_request(struct exchange *e, struct fault *fault)
-{
-    struct json_reader *json = &e->worker->json;
-    if (json_read(json, buf_str(&e->body)) != RC_OK) {
-        *fault = anthropic_json_fault(&json->error, &e->arena);
-        return false;
-    }
-    if (!anthropic_decode(json_root(json), rules_of(e), &e->arena, &e->chat, &e->lossy, fault)) {
-        return false;
-    }
-    if (e->arena.failed) {
-        *fault = fault_make(FAULT_TOO_LARGE,
-                            STR("The request needs more memory than one exchange may use"));
-        return false;
-    }
-    return true;
-}
-
-static bool find_candidates(struct exchange *e, struct fault *fault)
-{
-    e->candidates = route_pick(e->snapshot->config, e->chat.model);
-    if (e->candidates.count > 0) {
-        return true;
-    }
-    if (e->chat.model.n == 0) {
-        *fault = fault_make(FAULT_INVALID, STR("model: Field required"));
-    } else {
-        *fault = fault_make(FAULT_NOT_FOUND, arena_fmt(&e->arena, "model: %.*s",
-                                                       STR_ARG(str_take(e->chat.model, 256))));
-    }
-    return false;
-}
-
-/* Lenient clamps (ruling 2); the words are those that clients match. */
-static bool check_cap(struct exchange *e, struct fault *fault)
-{
-    const struct config_model *m = e->candidates.models[0];
-    const struct maybe_u64 *asked = &e->chat.max_tokens;
-    if (!rules_of(e).strict || !asked->given || !m->max_output || asked->value <= m->max_output) {
-        return true;
-    }
-    *fault = fault_make(FAULT_INVALID,
-                        arena_fmt(&e->arena,
-                                  "max_tokens: %llu > %llu, which is the maximum allowed number of "
-                                  "output tokens for %.*s",
-                                  (unsigned long long)asked->value,
-                                  (unsigned long long)m->max_output, STR_ARG(m->id)));
-    return false;
-}
-
-#define JSON_KEEP_NODES 65536
-
 static void take_request_end(struct answerer *a)
 {
-    struct exchange *e = exchange_of(a);
-    struct fault fault;
-    bool ready = decode_request(e, &fault) && find_candidates(e, &fault) && check_cap(e, &fault);
-    json_reader_trim(&e->worker->json, JSON_KEEP_NODES);
-    metrics_add(e->worker->env.metrics, METRIC_BYTES_IN, e->bytes_in);
-    e->last_out_ns = loop_now(loop_of(e));
-    if (!ready) {
-        fail(e, &fault);
-        return;
-    }
-    if (e->chat.stream) {
-        metrics_add(e->worker->env.metrics, METRIC_EXCHANGES_STREAM, 1);
-    }
-    loop_timer(loop_of(e), &e->client_timer,
-               e->chat.stream ? limits_of(e)->commit_after : limits_of(e)->answer_time);
-    start_attempt(e);
+    exchange_intake(exchange_of(a));
 }
 
 /* The upstream's silence counts from here: while we did not read it could not be heard. */
@@ -601,6 +477,7 @@ static void take_done(struct answerer *a, enum server_outcome outcome)
     e->outcome = outcome;
     access_exchange(e);
     e->req = NULL;
+    media_cancel(&e->media);
     if (!e->ended) {
         cancel_attempt(e); /* nobody waits for it: free the model's slot */
     }
@@ -619,7 +496,8 @@ static const struct answerer_ops answerer_ops = {take_body, take_request_end, ta
                                                  take_bad, take_done};
 
 struct exchange *exchange_new(struct worker *w, struct server_req *req,
-                              const struct verdict *verdict, const struct id *request_id)
+                              const struct verdict *verdict, const struct h1_head *head,
+                              const struct id *request_id)
 {
     struct exchange *e = mem_alloc(sizeof(*e));
     const struct limits *l = &w->snapshot->config->limits;
@@ -629,9 +507,14 @@ struct exchange *exchange_new(struct worker *w, struct server_req *req,
     e->state = EXCHANGE_READ;
     e->answerer = (struct answerer){&answerer_ops, *request_id};
     id_make(&e->message_id, STR("msg_"), w->env.random);
-    e->mount = verdict->route->mount;
+    e->route = verdict->route;
+    e->client = door_ops_for(verdict->route->id);
     e->key_name = verdict->who.name;
     arena_init(&e->arena, l->arena_bytes);
+    e->rules = intake_rules(w, verdict->route, head, &e->arena);
+    e->strange_version = intake_version_is_strange(head);
+    const struct h1_field *style = h1_find(head, STR("x-postern-stream-style"));
+    e->data_only = style && str_ieq(style->value, STR("data"));
     buf_init(&e->body, l->body_bytes);
     buf_init(&e->upstream_head, 16384);
     buf_init(&e->upstream_body, l->body_bytes * 2);
@@ -652,6 +535,6 @@ void exchange_cut(struct exchange *e)
     struct fault f = fault_make(FAULT_OVERLOADED, STR("The gateway is shutting down"));
     buf_reset(&e->worker->events);
     if (e->state != EXCHANGE_DONE) {
-        fail(e, &f);
+        exchange_fail(e, &f);
     }
 }

@@ -3,15 +3,28 @@
 #pragma once
 #include "base/id.h"
 #include "chat/event.h"
+#include "chat/grammar.h"
 #include "chat/lossy.h"
+#include "chat/profile.h"
 #include "dialect/anthropic/decode.h"
 #include "dialect/anthropic/encode.h"
-#include "dialect/openai/profiles.h"
+#include "dialect/anthropic/upstream.h"
+#include "dialect/openai/door.h"
+#include "dialect/openai/encode.h"
 #include "dialect/openai/stream.h"
 #include "door/door.h"
+#include "exchange/media.h"
+#include "exchange/recall.h"
 #include "exchange/worker.h"
 #include "http/client.h"
 #include "route/pick.h"
+
+#define WITHOUT_MAX 8
+
+/* What this worker learned of one model: how many bytes of a translated prompt make one token. */
+struct calibration {
+    double bytes_per_token; /* 0: nothing seen yet */
+};
 
 /* A configuration with what this worker keeps for it: one pool and one profile per provider. Counted by the worker and
  * by every exchange that began under it; the last holder closes the pools. */
@@ -20,6 +33,11 @@ struct upstream {
     struct buf
         head; /* request head up to and without the length: the same for every call; holds the key */
     const struct profile *profile;
+    const struct wire_ops *wire;
+    struct calibration *models;      /* by position in the provider's list */
+    struct str without[WITHOUT_MAX]; /* fields that it has refused as unknown: in learned */
+    unsigned without_count;
+    struct arena learned;
 };
 
 struct snapshot {
@@ -31,6 +49,10 @@ struct snapshot {
 struct snapshot *snapshot_new(struct worker *w, struct config *config);
 struct snapshot *snapshot_ref(struct snapshot *s);
 void snapshot_unref(struct snapshot **s);
+/* Everything of a call's head that does not change from call to call, up to and without the length. `head` is initialised
+ * here; it holds the key. */
+void snapshot_head(struct buf *head, const struct config_provider *p, const struct upstream *u,
+                   struct str path);
 
 /* One sentence per state; the legal next states are in exchange.c. */
 enum exchange_state {
@@ -67,8 +89,43 @@ struct backend_ops {
     void (*pause)(struct exchange *e, bool paused);
 };
 
-extern const struct backend_ops backend_openai;
+extern const struct backend_ops backend_http;
 extern const struct backend_ops backend_offline;
+
+/* The wire that an upstream speaks: how a candidate is encoded and how its answer is read. */
+struct wire_ops {
+    struct str path; /* behind base_url */
+    struct str count_path;
+    bool (*encode)(struct exchange *e, struct fault *fault);
+    void (*open)(struct exchange *e); /* a reader for one attempt */
+    void (*close)(struct exchange *e);
+    void (*type)(struct exchange *e, struct str content_type);
+    enum upstream_progress (*feed)(struct exchange *e, struct str bytes);
+    enum upstream_progress (*eof)(struct exchange *e);
+    const struct fault *(*fault)(const struct exchange *e); /* behind UPSTREAM_FAILED */
+    uint64_t (*events)(const struct exchange *e);           /* read so far */
+    struct fault (*refusal)(struct exchange *e); /* of upstream_status and upstream_error */
+};
+
+extern const struct wire_ops wire_openai;
+extern const struct wire_ops wire_anthropic;
+
+/* The door through which a client came: how it is read and how it is answered. */
+struct door_ops {
+    bool (*decode)(struct exchange *e, struct json body, struct fault *fault);
+    struct event_sink *(*open)(struct exchange *e); /* by e->chat.stream */
+    void (*close)(struct exchange *e);
+    void (*ping)(struct exchange *e, struct buf *out);
+    bool (*gathered)(struct exchange *e, struct fault *fault); /* e->gathered is a whole body */
+    /* Clients of this door understand this fault only inside a stream, with status 200. Null: none is like that. */
+    bool (*wants_streamed)(const struct fault *fault);
+};
+
+const struct door_ops *door_ops_for(enum route_id route);
+
+/* How an error is said on a route, also before there is an exchange. */
+enum envelope { ENVELOPE_ANTHROPIC, ENVELOPE_MOUNT, ENVELOPE_OPENAI };
+enum envelope envelope_of(const struct route *route); /* null: the usual one */
 
 struct exchange {
     struct answerer answerer;
@@ -80,8 +137,15 @@ struct exchange {
     uint64_t state_ns; /* when the state was entered */
     struct arena arena;
     struct id message_id;
-    enum route_mount mount;
+    const struct route *route;
+    const struct door_ops *client;
+    struct anthropic_rules rules; /* version and betas of the head, for the Anthropic door */
+    bool strange_version;         /* an anthropic-version that nobody knows */
+    bool data_only;               /* x-postern-stream-style: data */
     struct str key_name;
+    struct str user_key; /* what the ids of end users are hashed with */
+    struct str
+        cache_salt; /* keeps the prefix caches of keys apart; empty: there is one key, or none (ruling 54) */
     struct h1_field cors[DOOR_CORS_MAX];
     unsigned cors_count;
 
@@ -89,6 +153,7 @@ struct exchange {
     struct chat_request chat; /* system and messages are spans of body and go with it */
     struct lossy lossy;
 
+    struct media media; /* sources by URL that are being fetched */
     struct candidates candidates;
     unsigned attempt; /* index of the running candidate */
     const struct config_model *model;
@@ -106,12 +171,33 @@ struct exchange {
     unsigned offline_step;
     struct str offline_quote;
 
-    bool message_ready; /* message and stream are initialised */
+    struct str
+        without[WITHOUT_MAX]; /* fields that this attempt leaves out: the upstream refused them */
+    unsigned without_count;
+    uint64_t room; /* for the answer, as the upstream counted it; 0: not told */
+
+    bool message_ready; /* message, reader and encoder are initialised */
     struct message message;
-    struct openai_stream stream;
+    union {
+        struct openai_stream openai;
+        struct anthropic_source anthropic;
+    } reader;
     struct anthropic_answer answer;
-    struct anthropic_stream encoder;
-    struct anthropic_gather gather;
+    struct openai_asked asked;
+    struct openai_answer openai_answer;
+    struct id openai_id;
+    struct event_sink tap; /* hears the tool ids on their way to the client, for recall */
+    struct event_sink *tapped;
+    struct grammar grammar; /* debug builds check every stream */
+    struct str hidden_for;  /* the first of them */
+    const struct wire_ops *wire;
+    union {
+        struct anthropic_stream stream;
+        struct anthropic_gather gather;
+        struct openai_chat_stream chat_stream;
+        struct openai_chat_gather chat_gather;
+        struct openai_responses_sink responses;
+    } writer;
     struct buf gathered;
 
     bool committed;    /* the client has a status */
@@ -124,8 +210,9 @@ struct exchange {
     uint64_t last_out_ns;        /* last bytes towards the client */
     uint64_t last_in_ns;         /* last bytes from the upstream */
     uint64_t first_event_ns;     /* 0: none yet */
-    uint64_t events_seen;        /* of stream.events, when the upstream deadline was last set */
+    uint64_t events_seen;        /* of the reader, when the upstream deadline was last set */
     bool grace_runs;             /* upstream_timer waits for the usage */
+    uint64_t prompt_bytes;       /* of the translated request that is being answered */
     uint64_t bytes_in;
     uint64_t bytes_out;
     unsigned status; /* sent to the client */
@@ -135,12 +222,44 @@ struct exchange {
 
 /* --- exchange.c: the machine --- */
 struct exchange *exchange_new(struct worker *w, struct server_req *req,
-                              const struct verdict *verdict, const struct id *request_id);
+                              const struct verdict *verdict, const struct h1_head *head,
+                              const struct id *request_id);
 void exchange_cut(struct exchange *e); /* shutdown */
+
+/* The next candidate, or the same again. */
+void exchange_attempt(struct exchange *e); /* attempt.c */
+void exchange_fail(struct exchange *e, const struct fault *fault);
+void exchange_set_state(struct exchange *e, enum exchange_state next);
+void exchange_drop_message(struct exchange *e);
+const struct limits *exchange_limits(const struct exchange *e);
+
+/* --- attempt.c --- */
+const struct backend_ops *exchange_backend(const struct config_provider *p);
+struct calibration *exchange_calibration(const struct exchange *e);
+/* The upstream named a field that it does not know: this candidate may be asked again without it. */
+bool exchange_may_repeat(struct exchange *e, const struct fault *fault);
+bool exchange_sees(const struct config_model *m); /* images are not wasted on it */
+/* What the upstream wants to be told of the model; shared with count_tokens. */
+struct openai_target exchange_openai_target(const struct snapshot *s, const struct config_model *m);
+struct anthropic_target exchange_anthropic_target(const struct snapshot *s,
+                                                  const struct config_model *m);
+
+/* --- intake.c: from the last byte of the body to the first attempt --- */
+void exchange_intake(struct exchange *e);
+/* The head's part of the decoder's rules. */
+/* A version that is neither of the two (ruling 37). */
+bool intake_version_is_strange(const struct h1_head *head);
+struct anthropic_rules intake_rules(const struct worker *w, const struct route *route,
+                                    const struct h1_head *head, struct arena *a);
+
+/* --- count.c --- */
+struct answerer *count_begin(struct worker *w, struct server_req *req,
+                             const struct verdict *verdict, const struct h1_head *head,
+                             const struct id *request_id);
 
 /* Backends report here. */
 void exchange_progress(struct exchange *e,
-                       enum openai_progress progress); /* events were pushed into e->message */
+                       enum upstream_progress progress); /* events were pushed into e->message */
 void exchange_attempt_failed(struct exchange *e, const struct fault *fault);
 void exchange_attempt_ended(
     struct exchange *e); /* the backend is finished and holds nothing any more */
@@ -158,7 +277,7 @@ void answer_fields_fini(struct answer_fields *f);
 void answer_fields_add(struct answer_fields *f, struct str name, struct str value);
 /* A fault as a whole answer on a request that has no answer yet. */
 void answer_fault(struct worker *w, struct server_req *req, const struct fault *fault,
-                  struct str request_id, bool base_resp, const struct h1_field *cors,
+                  struct str request_id, enum envelope envelope, const struct h1_field *cors,
                   unsigned cors_count);
 
 /* --- access.c: the line and the counters --- */

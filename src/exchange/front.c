@@ -45,15 +45,39 @@ static void answer_refusal(struct visit *v, const struct fault *fault)
         extra[count++] = (struct h1_field){STR("allow"), reads ? STR("GET, HEAD, OPTIONS")
                                                                : STR("POST, OPTIONS")};
     }
-    answer_fault(v->w, v->req, fault, v->request_id, r && r->mount == MOUNT_ANTHROPIC, extra,
-                 count);
+    answer_fault(v->w, v->req, fault, v->request_id, envelope_of(r), extra, count);
     v->verdict.fault = *fault;
 }
 
 static void answer_root(struct visit *v)
 {
     answer_body(v, 200, STR("text/plain; charset=utf-8"),
-                STR("Postern " POSTERN_VERSION ": the Messages API is at POST /v1/messages.\n"));
+                STR("Postern " POSTERN_VERSION "\n\n"
+                    "POST /v1/messages               Anthropic's clients: base URL without /v1\n"
+                    "POST /v1/messages/count_tokens\n"
+                    "POST /v1/chat/completions       OpenAI's clients: base URL with /v1\n"
+                    "POST /v1/responses\n"
+                    "GET  /v1/models\n"
+                    "GET  /health, /ready\n"));
+}
+
+static unsigned abilities_of(const struct config_model *m)
+{
+    const struct profile *p = m->provider->resolved;
+    bool all = m->capabilities == 0; /* nothing was said: what its kind of server can do */
+    bool sees = exchange_sees(m);
+    bool thinks =
+        all ? p->thinking != SWITCH_NONE || p->anthropic : (m->capabilities & CAP_THINKING) != 0;
+    bool formats = p->anthropic ? (p->native & NATIVE_FORMAT) != 0
+                                : p->schema != SCHEMA_WORDS && p->schema != SCHEMA_JSON_MODE;
+    bool effort = p->anthropic ? (p->native & NATIVE_EFFORT) != 0 : p->effort != EFFORT_FORM_DROP;
+    if (m->provider->protocol == PROTOCOL_OFFLINE) {
+        return 0;
+    }
+    return (sees ? ANTHROPIC_SEES : 0u) | (thinks ? ANTHROPIC_THINKS : 0u) |
+           (formats ? ANTHROPIC_FORMATS : 0u) | (thinks && effort ? ANTHROPIC_EFFORT : 0u) |
+           (p->file_parts || (p->native & NATIVE_DOCUMENTS) ? ANTHROPIC_READS_PDF : 0u) |
+           (p->native & NATIVE_SERVER ? ANTHROPIC_SERVES : 0u);
 }
 
 static struct anthropic_model model_view(const struct config_model *m)
@@ -64,6 +88,7 @@ static struct anthropic_model model_view(const struct config_model *m)
         .created = m->created,
         .max_input = m->context,
         .max_output = m->max_output,
+        .can = abilities_of(m),
     };
 }
 
@@ -178,8 +203,10 @@ static void answer_model(struct visit *v, struct arena *a)
 /* Let in, on a route that has an answerer of its own. */
 static bool answers_later(const struct verdict *v)
 {
+    static const unsigned later = 1u << ROUTE_READY | 1u << ROUTE_MESSAGES | 1u << ROUTE_COUNT |
+                                  1u << ROUTE_CHAT | 1u << ROUTE_RESPONSES;
     return v->fault.kind == FAULT_NONE && !v->preflight && v->route &&
-           (v->route->id == ROUTE_READY || v->route->id == ROUTE_MESSAGES);
+           (later & 1u << v->route->id) != 0;
 }
 
 static void answer_route(struct visit *v, struct arena *a)
@@ -194,22 +221,34 @@ static void answer_route(struct visit *v, struct arena *a)
     case ROUTE_MODELS: answer_models(v, a); break;
     case ROUTE_MODEL: answer_model(v, a); break;
     case ROUTE_READY:
+    case ROUTE_COUNT:
+    case ROUTE_CHAT:
+    case ROUTE_RESPONSES:
     case ROUTE_MESSAGES: must(!answers_later(&v->verdict)); break;
     }
 }
 
-/* Strict: Anthropic's own clients always say which version they speak (ruling 37). */
-static bool lacks_version(const struct visit *v)
+/* Strict: Anthropic's own clients always say which of its versions they speak (ruling 37). */
+static struct str version_fault(const struct visit *v)
 {
-    return v->w->snapshot->config->compat == COMPAT_STRICT && answers_later(&v->verdict) &&
-           v->verdict.route->id == ROUTE_MESSAGES && !h1_find(v->head, STR("anthropic-version"));
+    static const unsigned routes = 1u << ROUTE_MESSAGES | 1u << ROUTE_COUNT;
+    if (v->w->snapshot->config->compat != COMPAT_STRICT || !answers_later(&v->verdict) ||
+        (routes & 1u << v->verdict.route->id) == 0) {
+        return STR_NONE;
+    }
+    if (!h1_find(v->head, STR("anthropic-version"))) {
+        return STR("anthropic-version: header is required");
+    }
+    return intake_version_is_strange(v->head)
+               ? STR("anthropic-version: \"2023-06-01\" and \"2026-10-21\" are the versions")
+               : STR_NONE;
 }
 
 /* --- the server's calls --- */
 
 static void begin_exchange(struct visit *v, const struct id *request_id)
 {
-    struct exchange *e = exchange_new(v->w, v->req, &v->verdict, request_id);
+    struct exchange *e = exchange_new(v->w, v->req, &v->verdict, v->head, request_id);
     for (unsigned i = 0; i < v->cors_count; i++) {
         e->cors[i] = (struct h1_field){v->cors[i].name, arena_copy(&e->arena, v->cors[i].value)};
     }
@@ -225,6 +264,8 @@ static void begin_later(struct visit *v, const struct id *request_id)
 {
     if (v->verdict.route->id == ROUTE_READY) {
         v->req->user = ready_begin(v->w, v->req, request_id);
+    } else if (v->verdict.route->id == ROUTE_COUNT) {
+        v->req->user = count_begin(v->w, v->req, &v->verdict, v->head, request_id);
     } else {
         begin_exchange(v, request_id);
     }
@@ -256,8 +297,9 @@ static void on_head(struct server_req *req, const struct h1_head *head)
     v.verdict = door_check(&view, &a);
     v.cors_count = door_cors(&view, v.verdict.preflight, v.cors);
     req->user = NULL;
-    if (lacks_version(&v)) {
-        v.verdict.fault = fault_make(FAULT_INVALID, STR("anthropic-version: header is required"));
+    struct str wrong_version = version_fault(&v);
+    if (wrong_version.n > 0) {
+        v.verdict.fault = fault_make(FAULT_INVALID, wrong_version);
     }
     if (answers_later(&v.verdict)) {
         begin_later(&v, &request_id);
@@ -297,7 +339,7 @@ static void on_bad(struct server_req *req, unsigned status, struct str why)
     }
     struct fault f = fault_from_status(status ? status : 400, why);
     if (status != 0) {
-        answer_fault(w, req, &f, id_str(&request_id), false, NULL, 0);
+        answer_fault(w, req, &f, id_str(&request_id), ENVELOPE_ANTHROPIC, NULL, 0);
     }
     access_simple(w, req, id_str(&request_id), STR("-"), STR("-"), STR_NONE, &f);
 }

@@ -24,8 +24,10 @@ static struct text last_user_text(const struct exchange *e)
 {
     for (size_t i = e->chat.message_count; i-- > 0;) {
         const struct chat_message *m = &e->chat.messages[i];
-        if (m->role == ROLE_USER && m->count > 0) {
-            return m->blocks[m->count - 1].text;
+        for (size_t k = m->role == ROLE_USER ? m->count : 0; k-- > 0;) {
+            if (m->blocks[k].kind == BLOCK_TEXT) {
+                return m->blocks[k].text;
+            }
         }
     }
     return (struct text){STR_NONE, false};
@@ -94,7 +96,7 @@ static void step(struct timer *t)
         e->offline_step++;
         loop_timer(e->worker->loop, t, STEP_NS);
     }
-    exchange_progress(e, openai_feed(&e->stream, buf_str(&chunk)));
+    exchange_progress(e, e->wire->feed(e, buf_str(&chunk)));
     if (last) {
         exchange_attempt_ended(e);
     }

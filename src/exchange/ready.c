@@ -51,7 +51,7 @@ static void answer_not_ready(struct worker *w, struct server_req *req, struct st
                              struct str why)
 {
     struct fault f = fault_make(FAULT_OVERLOADED, why);
-    answer_fault(w, req, &f, request_id, false, NULL, 0);
+    answer_fault(w, req, &f, request_id, ENVELOPE_ANTHROPIC, NULL, 0);
     access_simple(w, req, request_id, STR("GET"), path, STR_NONE, &f);
 }
 

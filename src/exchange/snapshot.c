@@ -57,28 +57,53 @@ struct dial_to worker_dial_to(const struct config *c, const struct config_provid
 
 #define HEAD_MAX ((size_t)16 * 1024)
 
-/* Everything of a call's head that does not change from call to call. */
-static void build_head(struct buf *head, const struct config_provider *p)
+static void put_key(struct buf *head, struct buf *value, struct str key, enum profile_auth auth)
+{
+    if (key.n == 0) {
+        return;
+    }
+    if (auth == AUTH_X_API_KEY) {
+        must(h1_write_field(head, STR("x-api-key"), key));
+        return;
+    }
+    buf_reset(value);
+    buf_add(value, STR("Bearer "));
+    buf_add(value, key);
+    must(h1_write_field(head, STR("Authorization"), buf_str(value)));
+}
+
+void snapshot_head(struct buf *head, const struct config_provider *p, const struct upstream *u,
+                   struct str path)
 {
     struct buf value;
     buf_init(head, HEAD_MAX);
     buf_init(&value, HEAD_MAX);
-    buf_add(&value, p->path);
-    buf_add(&value, STR("/chat/completions"));
+    buf_add(&value, path);
     must(h1_write_request(head, H1_POST, buf_str(&value)));
     must(h1_write_field(head, STR("Host"), p->authority));
-    struct str key = secret_expose(&p->api_key);
-    if (key.n > 0) {
-        buf_reset(&value);
-        buf_add(&value, STR("Bearer "));
-        buf_add(&value, key);
-        must(h1_write_field(head, STR("Authorization"), buf_str(&value)));
+    put_key(head, &value, secret_expose(&p->api_key), u->profile->auth);
+    if (u->profile->anthropic) {
+        must(h1_write_field(head, STR("anthropic-version"), STR("2023-06-01")));
     }
     must(h1_write_field(head, STR("Content-Type"), STR("application/json")));
     must(h1_write_field(head, STR("Accept"), STR("text/event-stream, application/json")));
     must(h1_write_field(head, STR("Accept-Encoding"), STR("identity")));
     must(h1_write_field(head, STR("User-Agent"), STR("postern/" POSTERN_VERSION)));
     buf_fini_secret(&value);
+}
+
+static void open_upstream(struct upstream *u, const struct config_provider *p)
+{
+    struct buf path;
+    u->profile = p->resolved;
+    u->wire = p->protocol == PROTOCOL_ANTHROPIC ? &wire_anthropic : &wire_openai;
+    u->models = mem_alloc((p->model_count + 1) * sizeof(struct calibration));
+    arena_init(&u->learned, SIZE_MAX);
+    buf_init(&path, HEAD_MAX);
+    buf_add(&path, p->path);
+    buf_add(&path, u->wire->path);
+    snapshot_head(&u->head, p, u, buf_str(&path));
+    buf_fini(&path);
 }
 
 struct snapshot *snapshot_new(struct worker *w, struct config *config)
@@ -91,10 +116,7 @@ struct snapshot *snapshot_new(struct worker *w, struct config *config)
         const struct config_provider *p = &config->providers[i];
         struct dial_to to = worker_dial_to(config, p);
         client_pool_init(&s->upstreams[i].pool, w->loop, &config->limits, &to, &w->client_head);
-        s->upstreams[i].profile =
-            p->profile.n > 0 ? profile_find(p->profile) : profile_guess(p->host);
-        build_head(&s->upstreams[i].head, p);
-        must(s->upstreams[i].profile); /* names were checked when the file was read */
+        open_upstream(&s->upstreams[i], p);
     }
     return s;
 }
@@ -115,40 +137,10 @@ void snapshot_unref(struct snapshot **s)
     for (size_t i = 0; i < it->config->provider_count; i++) {
         client_pool_fini(&it->upstreams[i].pool);
         buf_fini_secret(&it->upstreams[i].head);
+        arena_fini(&it->upstreams[i].learned);
+        free(it->upstreams[i].models);
     }
     free(it->upstreams);
     config_unref(&it->config);
     free(it);
-}
-
-/* The known profile that is nearest in spelling. */
-static struct str nearest_profile(struct str name)
-{
-    struct str best = profile_at(0)->name;
-    for (size_t i = 1; profile_at(i); i++) {
-        if (str_distance(profile_at(i)->name, name) < str_distance(best, name)) {
-            best = profile_at(i)->name;
-        }
-    }
-    return best;
-}
-
-bool worker_config_check(const struct config *config, struct buf *problems)
-{
-    bool good = true;
-    for (size_t i = 0; i < config->provider_count; i++) {
-        const struct config_provider *p = &config->providers[i];
-        if (p->profile.n > 0 && !profile_find(p->profile)) {
-            buf_add_fmt(
-                problems, "provider %.*s: unknown profile \"%.*s\" (did you mean \"%.*s\"?)\n",
-                STR_ARG(p->name), STR_ARG(p->profile), STR_ARG(nearest_profile(p->profile)));
-            good = false;
-        }
-        if (p->protocol == PROTOCOL_ANTHROPIC) {
-            buf_add_fmt(problems, "provider %.*s: this version speaks protocol: openai only\n",
-                        STR_ARG(p->name));
-            good = false;
-        }
-    }
-    return good;
 }

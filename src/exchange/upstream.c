@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream.c - the backend that speaks Chat Completions over HTTP.
+/* upstream.c - the backend that is a server over HTTP, whichever wire it speaks.
  *
- *   client_start ─▶ on_head ─┬─ 2xx: on_body ─▶ openai_feed ─▶ exchange_progress
- *                            └─ else: the body is gathered (bounded) ─▶ openai_error ─▶ exchange_attempt_failed
+ *   client_start ─▶ on_head ─┬─ 2xx: on_body ─▶ wire->feed ─▶ exchange_progress
+ *                            └─ else: the body is gathered (bounded) ─▶ wire->refusal ─▶ exchange_attempt_failed
  *
  * An exchange may end, fail over or be cancelled inside exchange_progress; after such a call nothing here touches the
  * attempt again. */
-#include "dialect/openai/errors.h"
 #include "exchange/exchange_int.h"
 
 static struct exchange *exchange_of(struct client_call *call)
@@ -27,7 +26,7 @@ static void on_head(struct client_call *call, const struct h1_head *head)
     e->last_in_ns = loop_now(e->worker->loop);
     metrics_observe(e->worker->env.metrics, HISTOGRAM_HEAD, call->head_ns - call->started_ns);
     if (is_success(head->status)) {
-        openai_stream_type(&e->stream, type ? type->value : STR_NONE);
+        e->wire->type(e, type ? type->value : STR_NONE);
         return;
     }
     e->upstream_status = head->status;
@@ -45,9 +44,9 @@ static void on_body(struct client_call *call, struct str bytes)
     if (e->ended) {
         return; /* only reading out the end */
     }
-    uint64_t before = e->stream.events;
-    enum openai_progress progress = openai_feed(&e->stream, bytes);
-    metrics_add(e->worker->env.metrics, METRIC_EVENTS, e->stream.events - before);
+    uint64_t before = e->wire->events(e);
+    enum upstream_progress progress = e->wire->feed(e, bytes);
+    metrics_add(e->worker->env.metrics, METRIC_EVENTS, e->wire->events(e) - before);
     exchange_progress(e, progress);
 }
 
@@ -55,16 +54,13 @@ static void on_end(struct client_call *call)
 {
     struct exchange *e = exchange_of(call);
     if (e->upstream_status != 0) {
-        struct fault f =
-            openai_error(e->upstream_status, buf_str(&e->upstream_error), e->upstream_retry_after,
-                         e->upstream->profile, &e->worker->json, &e->arena,
-                         secret_expose(&e->model->provider->api_key));
+        struct fault f = e->wire->refusal(e);
         exchange_attempt_failed(e, &f);
         return;
     }
     e->attempt_runs = false; /* the call is over whatever the last bytes meant */
     if (!e->ended) {
-        exchange_progress(e, openai_eof(&e->stream));
+        exchange_progress(e, e->wire->eof(e));
     }
     if (!e->attempt_runs) { /* exchange_progress may have begun the next candidate */
         exchange_attempt_ended(e);
@@ -114,6 +110,10 @@ static void start(struct exchange *e)
 {
     buf_reset(&e->upstream_head);
     buf_add(&e->upstream_head, buf_str(&e->upstream->head));
+    if (e->rules.betas.n > 0 && (e->upstream->profile->native & NATIVE_BETAS) != 0) {
+        /* beside the fields that need them; both go or neither does */
+        (void)h1_write_field(&e->upstream_head, STR("anthropic-beta"), e->rules.betas);
+    }
     h1_write_field_u64(&e->upstream_head, STR("Content-Length"), e->upstream_body.len);
     h1_write_end(&e->upstream_head);
     e->call = (struct client_call){
@@ -135,4 +135,4 @@ static void pause_call(struct exchange *e, bool paused)
     client_pause(&e->call, paused);
 }
 
-const struct backend_ops backend_openai = {start, cancel, pause_call};
+const struct backend_ops backend_http = {start, cancel, pause_call};

@@ -12,12 +12,17 @@
 #include "net/dial.h"
 #include "json/json.h"
 
+struct recall;
+struct seal_key;
 struct snapshot;
 
 struct worker_env {
     struct log *log;
     struct random_source *random;
     struct metrics *metrics; /* this worker's shard */
+    const struct seal_key
+        *seal;             /* shared by all processes of an installation; null: nothing is sealed */
+    struct recall *recall; /* shared by all workers; null: nothing is kept */
 };
 
 struct worker {
@@ -53,6 +58,3 @@ void worker_cut(struct worker *w);
 
 /* How a provider is reached: directly or through the proxy. The strings are the configuration's. */
 struct dial_to worker_dial_to(const struct config *c, const struct config_provider *p);
-
-/* What only the dialects can judge of a configuration: profile names, protocols without a backend yet. */
-bool worker_config_check(const struct config *config, struct buf *problems) MUST_CHECK;

@@ -6,14 +6,16 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "chat/grammar.h"
 #include "dialect/anthropic/encode.h"
 #include "dialect/openai/stream.h"
+#include "record.h"
 
 #define TEXT_MAX ((size_t)64 * 1024 * 1024)
 
 /* --- the checker --- */
 
-enum block_seen { SEEN_NONE, SEEN_TEXT, SEEN_THINKING };
+enum block_seen { SEEN_NONE, SEEN_TEXT, SEEN_THINKING, SEEN_TOOL };
 
 struct checker {
     struct events_seen *seen;
@@ -21,6 +23,8 @@ struct checker {
     bool started;
     bool delta_done;
     enum block_seen open;
+    bool told_signature;
+    struct buf args; /* of the open tool */
 };
 
 static bool wrong(struct checker *c, const char *why)
@@ -81,6 +85,19 @@ static bool take_start(struct checker *c, struct json data)
     return true;
 }
 
+static bool take_tool(struct checker *c, struct json block)
+{
+    struct json input = json_get(block, STR("input"));
+    if (!str_starts(json_text(json_get(block, STR("id"))), STR("toolu_")) ||
+        json_text(json_get(block, STR("name"))).n == 0 || !str_eq(json_raw(input), STR("{}"))) {
+        return wrong(c, "a tool_use block of an unknown shape");
+    }
+    buf_reset(&c->args);
+    buf_add(&c->seen->tools, json_text(json_get(block, STR("name"))));
+    c->seen->tool_count++;
+    return true;
+}
+
 static bool take_open(struct checker *c, struct json data)
 {
     struct json block = json_get(data, STR("content_block"));
@@ -93,8 +110,13 @@ static bool take_open(struct checker *c, struct json data)
     }
     c->open = json_is(type, STR("text"))       ? SEEN_TEXT
               : json_is(type, STR("thinking")) ? SEEN_THINKING
+              : json_is(type, STR("tool_use")) ? SEEN_TOOL
                                                : SEEN_NONE;
+    c->told_signature = false;
     c->seen->blocks++;
+    if (c->open == SEEN_TOOL) {
+        return take_tool(c, block);
+    }
     struct json text = json_get(block, c->open == SEEN_TEXT ? STR("text") : STR("thinking"));
     if (c->open == SEEN_NONE || json_type(text) != JSON_STRING || json_text(text).n > 0) {
         return wrong(c, "content_block_start of an unknown shape");
@@ -102,15 +124,36 @@ static bool take_open(struct checker *c, struct json data)
     return true;
 }
 
+static bool take_signature(struct checker *c, struct json delta)
+{
+    if (c->open != SEEN_THINKING || c->told_signature ||
+        json_type(json_get(delta, STR("signature"))) != JSON_STRING) {
+        return wrong(c, "signature_delta out of place");
+    }
+    c->told_signature = true;
+    return true;
+}
+
 static bool take_delta(struct checker *c, struct json data)
 {
+    static const struct {
+        struct str type;
+        struct str key;
+    } forms[] = {
+        [SEEN_NONE] = {{0}, {0}},
+        [SEEN_TEXT] = {{"text_delta", 10}, {"text", 4}},
+        [SEEN_THINKING] = {{"thinking_delta", 14}, {"thinking", 8}},
+        [SEEN_TOOL] = {{"input_json_delta", 16}, {"partial_json", 12}},
+    };
     struct json delta = json_get(data, STR("delta"));
-    bool text = c->open == SEEN_TEXT;
-    struct json piece = json_get(delta, text ? STR("text") : STR("thinking"));
+    struct json piece = json_get(delta, forms[c->open].key);
     if (c->open == SEEN_NONE || count_of(data, STR("index")) + 1 != c->seen->blocks) {
         return wrong(c, "content_block_delta out of place");
     }
-    if (!json_is(json_get(delta, STR("type")), text ? STR("text_delta") : STR("thinking_delta"))) {
+    if (json_is(json_get(delta, STR("type")), STR("signature_delta"))) {
+        return take_signature(c, delta);
+    }
+    if (!json_is(json_get(delta, STR("type")), forms[c->open].type) || c->told_signature) {
         return wrong(c, "delta type does not fit its block");
     }
     if (json_type(piece) != JSON_STRING || json_text(piece).n == 0) {
@@ -119,7 +162,9 @@ static bool take_delta(struct checker *c, struct json data)
     if (json_flags(piece) & JSON_LONE) {
         return wrong(c, "half a surrogate pair in a delta");
     }
-    json_unescape(piece, text ? &c->seen->text : &c->seen->thinking);
+    json_unescape(piece, c->open == SEEN_TEXT   ? &c->seen->text
+                         : c->open == SEEN_TOOL ? &c->args
+                                                : &c->seen->thinking);
     return true;
 }
 
@@ -127,6 +172,14 @@ static bool take_close(struct checker *c, struct json data)
 {
     if (c->open == SEEN_NONE || count_of(data, STR("index")) + 1 != c->seen->blocks) {
         return wrong(c, "content_block_stop out of place");
+    }
+    if (c->open == SEEN_THINKING && !c->told_signature) {
+        return wrong(c, "thinking without signature_delta");
+    }
+    if (c->open == SEEN_TOOL) {
+        buf_add_char(&c->seen->tools, ' ');
+        buf_add(&c->seen->tools, buf_str(&c->args));
+        buf_add_char(&c->seen->tools, '\n');
     }
     c->open = SEEN_NONE;
     return true;
@@ -231,7 +284,7 @@ static bool cut_line(struct str *s, struct str prefix, struct str *rest)
 
 bool events_check(struct str stream, struct events_seen *seen)
 {
-    struct checker c = {.seen = seen};
+    struct checker c = {.seen = seen, .args = {.max = TEXT_MAX}};
     struct str name;
     struct str data;
     struct str empty;
@@ -239,6 +292,7 @@ bool events_check(struct str stream, struct events_seen *seen)
     *seen = (struct events_seen){0};
     buf_init(&seen->text, TEXT_MAX);
     buf_init(&seen->thinking, TEXT_MAX);
+    buf_init(&seen->tools, TEXT_MAX);
     buf_init(&seen->stop_sequence, TEXT_MAX);
     buf_init(&seen->error_message, TEXT_MAX);
     json_reader_init(&c.json, 16, 1000, 1);
@@ -256,6 +310,7 @@ bool events_check(struct str stream, struct events_seen *seen)
         ok = wrong(&c, "the stream does not end");
     }
     json_reader_fini(&c.json);
+    buf_fini(&c.args);
     return ok;
 }
 
@@ -263,6 +318,7 @@ void events_seen_fini(struct events_seen *seen)
 {
     buf_fini(&seen->text);
     buf_fini(&seen->thinking);
+    buf_fini(&seen->tools);
     buf_fini(&seen->stop_sequence);
     buf_fini(&seen->error_message);
 }
@@ -276,27 +332,51 @@ struct driver {
     struct openai_stream stream;
     struct anthropic_stream encoder;
     struct anthropic_gather gather;
+    struct record record;
+    struct grammar grammar;
     bool over;
 };
 
 static const struct anthropic_answer answer = {
     .message_id = {"msg_test", 8}, .model = {"test-model", 10}, .request_id = {"req_test", 8}};
 
+/* Random enough to differ, the same in every run. */
+struct random_counted {
+    struct random_source source;
+    uint64_t state;
+};
+
+static void fill_counted(struct random_source *r, void *out, size_t n)
+{
+    struct random_counted *c = CONTAINER_OF(r, struct random_counted, source);
+    for (size_t i = 0; i < n; i++) {
+        c->state = c->state * UINT64_C(6364136223846793005) + 1;
+        ((unsigned char *)out)[i] = (unsigned char)(c->state >> 56);
+    }
+}
+
+static struct random_counted random_ids;
+
+static void random_counted_init(struct random_counted *c)
+{
+    *c = (struct random_counted){.source = {fill_counted}};
+}
+
 static void fail_message(struct driver *d, const struct events_run *run, struct buf *out)
 {
     message_fail(&d->message, &d->stream.fault);
-    if (run->gather) {
+    if (run->gather && !run->compact) {
         anthropic_error(out, &d->stream.fault, answer.request_id, false);
     }
     d->over = true;
 }
 
-static void progress(struct driver *d, const struct events_run *run, enum openai_progress p,
+static void progress(struct driver *d, const struct events_run *run, enum upstream_progress p,
                      struct buf *out)
 {
-    if (p == OPENAI_FAILED) {
+    if (p == UPSTREAM_FAILED) {
         fail_message(d, run, out);
-    } else if (p == OPENAI_COMPLETE || message_cut(&d->message)) {
+    } else if (p == UPSTREAM_COMPLETE || message_cut(&d->message)) {
         message_end(&d->message);
         d->over = true;
     }
@@ -322,8 +402,19 @@ static void begin(struct driver *d, const struct events_run *run, struct buf *ou
     d->over = false;
     anthropic_stream_init(&d->encoder, &answer, out);
     anthropic_gather_init(&d->gather, &answer, out, TEXT_MAX);
-    message_init(&d->message, run->gather ? &d->gather.sink : &d->encoder.sink, run->request,
-                 TEXT_MAX);
+    record_init(&d->record, run->seal, out);
+    grammar_init(&d->grammar, run->compact  ? &d->record.sink
+                              : run->gather ? &d->gather.sink
+                                            : &d->encoder.sink);
+    random_counted_init(&random_ids);
+    message_init(&d->message,
+                 &(struct message_setup){.request = run->request,
+                                         .sink = &d->grammar.sink,
+                                         .hold_max = run->hold_max ? run->hold_max : TEXT_MAX,
+                                         .seal = run->seal,
+                                         .random = &random_ids.source,
+                                         .ids = profile->ids,
+                                         .knows_context = true});
     d->message.usage.input = run->start_input;
     openai_stream_init(&d->stream, profile, &d->json, &d->message, &d->arena,
                        run->event_max ? run->event_max : (size_t)64 * 1024, TEXT_MAX);
@@ -338,6 +429,11 @@ static void finish(struct driver *d, const struct events_run *run, struct buf *o
     } else if (!d->over && d->message.state == MESSAGE_FINISHING) {
         message_end(&d->message); /* what the exchange does when the grace time is over */
     }
+    if (d->grammar.wrong) {
+        (void)fprintf(stderr, "grammar: %s\n", d->grammar.wrong);
+    }
+    must(!d->grammar.wrong);
+    grammar_fini(&d->grammar);
     message_fini(&d->message);
     openai_stream_fini(&d->stream);
     anthropic_gather_fini(&d->gather);

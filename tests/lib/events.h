@@ -12,8 +12,9 @@
  * freed right after. */
 #pragma once
 #include "base/buf.h"
+#include "chat/profile.h"
 #include "chat/request.h"
-#include "dialect/openai/profiles.h"
+#include "chat/seal.h"
 
 enum events_end { EVENTS_OPEN, EVENTS_STOPPED, EVENTS_ERROR };
 
@@ -24,6 +25,8 @@ struct events_seen {
     unsigned pings;
     struct buf text;     /* of all text blocks, unescaped */
     struct buf thinking; /* likewise */
+    struct buf tools;    /* "name arguments\n" for each call */
+    unsigned tool_count;
     char stop_reason[48];
     struct buf stop_sequence;
     uint64_t input, cache_read, output; /* of message_delta */
@@ -44,6 +47,9 @@ struct events_run {
     size_t event_max;              /* 0: 64 KiB */
     bool stays_open;               /* the upstream never closes: no EOF, the grace time passes */
     bool gather;                   /* one JSON body instead of a stream */
+    bool compact;                  /* the events themselves as lines (record.h) */
+    const struct seal_key *seal;   /* null: empty signatures */
+    size_t hold_max;               /* what the machine may hold; 0: plenty */
     uint64_t start_input;          /* the estimate that stands before any usage */
 };
 

@@ -17,6 +17,8 @@
 #include <cmocka.h>
 
 #include "base/must.h"
+#include "chat/seal.h"
+#include "exchange/recall.h"
 
 #define TEXT_MAX ((size_t)64 * 1024 * 1024)
 #define WIRE     65536 /* what kernels hold in each direction of an upstream connection */
@@ -45,11 +47,12 @@ static bool cut_request(struct gateway_link *l)
 {
     struct str all = str_skip(buf_str(&l->peer.got), l->read);
     size_t head = str_find(all, STR("\r\n\r\n"));
-    uint64_t length;
+    uint64_t length = 0;
     if (head == all.n) {
         return false;
     }
-    must(str_to_u64(gateway_field(str_take(all, head), STR("content-length")), &length));
+    struct str field = gateway_field(str_take(all, head), STR("content-length"));
+    must(field.n == 0 || str_to_u64(field, &length)); /* a GET has none */
     if (all.n < head + 4 + length) {
         return false;
     }
@@ -132,7 +135,7 @@ static struct config *parse(struct str yaml)
     struct buf problems;
     buf_init(&problems, TEXT_MAX);
     struct config *c = config_parse(yaml, STR("postern.yaml"), NULL, &env, &problems);
-    bool good = c && worker_config_check(c, &problems);
+    bool good = c != NULL;
     if (!good) {
         print_error("%.*s", STR_ARG(buf_str(&problems)));
     }
@@ -160,7 +163,9 @@ void gateway_init(struct gateway *g, struct str yaml)
     g->log_file = tmpfile();
     assert_non_null(g->log_file);
     log_init(&g->log, fileno(g->log_file), LOG_DEBUG, fake_loop(g->fake)->clock);
-    struct worker_env env = {&g->log, &g->random.source, &g->metrics};
+    static const struct seal_key seal = {"the key of the tests, 32 bytes."};
+    g->recall = recall_new(RECALL_BYTES);
+    struct worker_env env = {&g->log, &g->random.source, &g->metrics, &seal, g->recall};
     worker_init(&g->worker, fake_loop(g->fake), g->config, &env);
     g->worker.owner = g;
     g->worker.on_drained = note_drained;
@@ -235,6 +240,7 @@ void gateway_fini(struct gateway *g)
     must(g->config->refs == 1);
     fake_free(&g->fake);
     config_unref(&g->config);
+    recall_free(g->recall);
     must(fclose(g->log_file) == 0);
 }
 

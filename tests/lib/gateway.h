@@ -32,6 +32,7 @@ struct gateway {
     struct config *config;
     struct worker worker;
     struct metrics metrics;
+    struct recall *recall;
     struct log log;
     FILE *log_file;
     struct gateway_random random;

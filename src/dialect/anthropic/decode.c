@@ -1,166 +1,131 @@
 /* SPDX-License-Identifier: MIT */
 /* decode.c - from a Messages request to chat_request, by table.
  *
- *      body ─▶ for each member: find its row ─▶ row->take(value) ─▶ chat_request
- *                               no row: count it (lenient) or refuse it (strict)
+ *      body ─▶ for each member: find its row ─▶ remember the value
+ *                               no row: count it and keep it for upstreams that know it (lenient), or refuse it (strict)
+ *           ─▶ for each row, in the order of the table: row->take(value) ─▶ chat_request
+ *           ─▶ what only the whole request can tell: pairing, cache marks, choices
  *
- * A row's `take` reads one value and may fail with a message that begins with the field's path. Null means absent
- * under lenient rules. Rows whose feature has no mapping yet refuse by name when they carry meaning (tools) and are noted
- * as dropped when they are hints (cache_control): nothing is lost without being said.
- *
- * Spans, not copies: text stays where it lies in the body; only names that are compared are unescaped. */
+ * The order of the table is that of Anthropic's prompt where it matters (tools, system, messages), so that marks of
+ * cache_control come by in their order whatever the order in the body. A row's `take` reads one value and may fail with
+ * a message that begins with the field's path. Null means absent under lenient rules. What this gateway has no use for
+ * travels in `extra` to upstreams that know it, is noted as dropped, or is refused by name: nothing is lost silently. */
 #include "dialect/anthropic/decode.h"
 
 #include "base/must.h"
+#include "chat/check.h"
+#include "dialect/anthropic/decode_int.h"
 
-struct decoder {
-    struct anthropic_rules rules;
-    struct arena *arena;
-    struct chat_request *out;
-    struct lossy *lossy;
-    struct fault *fault;
-};
-
-struct field;
-typedef bool (*take_fn)(struct decoder *d, const struct field *f, struct json value);
+#define NOT_COUNTED 8u  /* unknown to count_tokens; lenient ignores it there (ruling 53) */
+#define FOREIGN     16u /* of other services: lenient only */
 
 struct field {
     struct str name;
-    take_fn take;
-    enum fate fate;
-    const char *type;  /* for the documentation */
-    const char *range; /* likewise */
-    size_t offset;     /* numbers: where in chat_request */
-    double low;        /* numbers: the range, both ends included */
+    decode_take take;
+    unsigned flags;
+    size_t offset; /* in chat_request; 0 where the take knows */
+    const char *beta;
+    double low; /* numbers: the range, both ends included */
     double high;
+    enum fate fate;    /* for the documentation */
+    const char *type;  /* likewise */
+    const char *range; /* likewise */
 };
 
-static bool refuse(struct decoder *d, struct str message)
-{
-    *d->fault = fault_make(FAULT_INVALID, message);
-    return false;
-}
-
-static bool refuse_field(struct decoder *d, struct str path, const char *why)
-{
-    return refuse(d, arena_fmt(d->arena, "%.*s: %s", STR_ARG(path), why));
-}
-
-/* Into the arena even without escapes: the body goes once the answer begins, these names stay. */
-static struct str plain_copy(struct decoder *d, struct json string)
-{
-    struct buf plain;
-    buf_init(&plain, SIZE_MAX / 2);
-    json_unescape(string, &plain);
-    struct str copy = arena_copy(d->arena, buf_str(&plain));
-    buf_fini(&plain);
-    return copy;
-}
-
-static struct text text_of(struct json string)
-{
-    return (struct text){json_text(string), (json_flags(string) & JSON_LONE) != 0};
-}
+static const struct field *field_of(const struct path *at);
 
 /* --- scalars --- */
 
-static bool take_model(struct decoder *d, const struct field *f, struct json v)
+static bool take_model(struct decoder *d, const struct path *at, struct json v, void *to)
 {
-    if (json_type(v) != JSON_STRING) {
-        return refuse_field(d, f->name, "Input should be a valid string");
+    if (!decode_check_string(d, at, v, to)) {
+        return false;
     }
-    d->out->model = plain_copy(d, v);
-    if (d->out->model.n == 0) {
-        return refuse_field(d, f->name, "String should have at least 1 character");
-    }
-    return true;
+    d->out->model = decode_copy(d, v);
+    return d->out->model.n > 0 ||
+           decode_refuse_at(d, at, "String should have at least 1 character");
 }
 
-static bool take_stream(struct decoder *d, const struct field *f, struct json v)
+static bool refuse_low(struct decoder *d, const struct path *at, double low)
 {
-    if (!json_bool(v, &d->out->stream)) {
-        return refuse_field(d, f->name, "Input should be a valid boolean");
-    }
-    return true;
+    return decode_refuse(d, arena_fmt(d->arena, "%.*s: Input should be greater than or equal to %g",
+                                      STR_ARG(at->name), low));
 }
 
-static void *place(struct decoder *d, const struct field *f)
+static bool take_integer(struct decoder *d, const struct path *at, struct json v, void *to)
 {
-    return (char *)d->out + f->offset;
-}
-
-static bool take_integer(struct decoder *d, const struct field *f, struct json v)
-{
-    struct maybe_u64 *to = place(d, f);
-    int64_t value;
+    struct maybe_u64 *n = to;
+    int64_t below;
     if (json_type(v) != JSON_NUMBER) {
-        return refuse_field(d, f->name, "Input should be a valid integer");
+        return decode_refuse_at(d, at, "Input should be a valid integer");
     }
-    if (json_u64(v, &to->value)) {
-        to->given = true;
-        if ((double)to->value < f->low) {
-            return refuse(d,
-                          arena_fmt(d->arena, "%.*s: Input should be greater than or equal to %.0f",
-                                    STR_ARG(f->name), f->low));
-        }
+    if (json_u64(v, &n->value)) {
+        n->given = true;
         return true;
     }
-    if (json_i64(v, &value)) {
-        return refuse(d, arena_fmt(d->arena, "%.*s: Input should be greater than or equal to %.0f",
-                                   STR_ARG(f->name), f->low));
+    if (json_i64(v, &below)) {
+        return refuse_low(d, at, field_of(at)->low);
     }
-    return refuse_field(d, f->name, "Input should be a valid integer in range");
+    return decode_refuse_at(d, at, "Input should be a valid integer in range");
 }
 
-static bool take_number(struct decoder *d, const struct field *f, struct json v)
+static bool take_number(struct decoder *d, const struct path *at, struct json v, void *to)
 {
-    struct maybe_double *to = place(d, f);
-    if (json_type(v) != JSON_NUMBER || !json_double(v, &to->value)) {
-        return refuse_field(d, f->name, "Input should be a valid number");
+    const struct field *f = field_of(at);
+    struct maybe_double *n = to;
+    if (json_type(v) != JSON_NUMBER || !json_double(v, &n->value)) {
+        return decode_refuse_at(d, at, "Input should be a valid number");
     }
     double high = d->rules.strict ? 1 : f->high;
-    if (to->value < f->low) {
-        return refuse(d, arena_fmt(d->arena, "%.*s: Input should be greater than or equal to %g",
-                                   STR_ARG(f->name), f->low));
+    if (n->value < f->low) {
+        return refuse_low(d, at, f->low);
     }
-    if (to->value > high) {
-        return refuse(d, arena_fmt(d->arena, "%.*s: Input should be less than or equal to %g",
-                                   STR_ARG(f->name), high));
+    if (n->value > high) {
+        return decode_refuse(d,
+                             arena_fmt(d->arena, "%.*s: Input should be less than or equal to %g",
+                                       STR_ARG(at->name), high));
     }
-    to->given = true;
-    to->raw = json_raw(v);
+    n->given = true;
+    n->raw = json_raw(v);
     return true;
 }
 
-static bool is_all_space(struct str s)
+/* Section 0, rule 3: whatever the value. */
+static bool check_sampling_version(struct decoder *d, const struct path *at)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] != ' ' && s.p[i] != '\t' && s.p[i] != '\n' && s.p[i] != '\r') {
-            return false;
-        }
-    }
-    return true;
+    return !d->rules.strict || d->rules.version != VERSION_2026 ||
+           decode_refuse_at(d, at, "Extra inputs are not permitted");
 }
 
-static bool take_stops(struct decoder *d, const struct field *f, struct json v)
+static bool take_sampling(struct decoder *d, const struct path *at, struct json v, void *to)
 {
-    if (json_type(v) != JSON_ARRAY) {
-        return refuse_field(d, f->name, "Input should be a valid array");
+    return check_sampling_version(d, at) && take_number(d, at, v, to);
+}
+
+static bool take_top_k(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    return check_sampling_version(d, at) && take_integer(d, at, v, to);
+}
+
+static bool take_stops(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    size_t i = 0;
+    if (!decode_check_array(d, at, v, to)) {
+        return false;
     }
     size_t count = json_count(v);
     struct str *stops = ARENA_ARRAY(d->arena, count, struct str);
-    size_t i = 0;
     for (struct json_iter it = json_iter(v); json_next(&it); i++) {
-        if (json_type(it.value) != JSON_STRING) {
-            return refuse(
-                d, arena_fmt(d->arena, "stop_sequences.%zu: Input should be a valid string", i));
+        struct path place = PATH_INDEX(at, i);
+        if (!decode_check_string(d, &place, it.value, NULL)) {
+            return false;
         }
-        stops[i] = plain_copy(d, it.value);
+        stops[i] = decode_copy(d, it.value);
         if (stops[i].n == 0) {
-            return refuse_field(d, f->name, "each stop sequence must be non-empty");
+            return decode_refuse_at(d, at, "each stop sequence must be non-empty");
         }
-        if (d->rules.strict && is_all_space(stops[i])) {
-            return refuse_field(d, f->name, "each stop sequence must contain non-whitespace");
+        if (d->rules.strict && decode_is_blank(json_text(it.value))) {
+            return decode_refuse_at(d, at, "each stop sequence must contain non-whitespace");
         }
     }
     d->out->stop = stops;
@@ -168,327 +133,284 @@ static bool take_stops(struct decoder *d, const struct field *f, struct json v)
     return true;
 }
 
-static bool take_thinking(struct decoder *d, const struct field *f, struct json v)
-{
-    struct json type = json_get(v, STR("type"));
-    if (json_type(v) != JSON_OBJECT || json_type(type) != JSON_STRING) {
-        return refuse_field(d, f->name, "Input should be an object with a type");
-    }
-    if (!json_is(type, STR("disabled"))) {
-        lossy_note(d->lossy, f->name, FATE_DROPPED);
-    }
-    return true;
-}
+/* --- fields without a meaning here --- */
 
-/* --- fields without a mapping --- */
-
-static bool take_hint(struct decoder *d, const struct field *f, struct json v)
+static bool take_hint(struct decoder *d, const struct path *at, struct json v, void *to)
 {
     (void)v;
-    lossy_note(d->lossy, f->name, FATE_DROPPED);
+    (void)to;
+    lossy_note(d->lossy, at->name, FATE_DROPPED);
     return true;
 }
 
-static bool take_nothing(struct decoder *d, const struct field *f, struct json v)
+static bool take_extra(struct decoder *d, const struct path *at, struct json v, void *to)
 {
-    (void)d;
-    (void)f;
-    (void)v;
+    (void)to;
+    decode_extra(d, at->name, v);
     return true;
 }
 
-static bool take_unmapped(struct decoder *d, const struct field *f, struct json v)
+static bool take_extra_string(struct decoder *d, const struct path *at, struct json v, void *to)
 {
-    bool empty = (json_type(v) == JSON_ARRAY || json_type(v) == JSON_OBJECT) && json_count(v) == 0;
-    if (empty) {
+    return (!d->rules.strict || decode_check_string(d, at, v, to)) && take_extra(d, at, v, to);
+}
+
+static bool take_extra_object(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    return (!d->rules.strict || decode_check_object(d, at, v, to)) && take_extra(d, at, v, to);
+}
+
+static bool take_tier(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    bool known = json_is(v, STR("auto")) || json_is(v, STR("standard_only"));
+    if (d->rules.strict && !known) {
+        return decode_refuse_at(d, at, "Input should be 'auto' or 'standard_only'");
+    }
+    return take_extra(d, at, v, to);
+}
+
+static bool take_speed(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    bool known = json_is(v, STR("standard")) || json_is(v, STR("fast"));
+    if (d->rules.strict && !known) {
+        return decode_refuse_at(d, at, "Input should be 'standard' or 'fast'");
+    }
+    return take_extra(d, at, v, to);
+}
+
+/* Ruling 40: an empty filter would open it. */
+static bool take_routing(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    if (json_type(v) == JSON_ARRAY && json_count(v) == 0) {
+        return decode_refuse_at(d, at, "List should have at least 1 item");
+    }
+    return take_hint(d, at, v, to);
+}
+
+static bool take_unmapped(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    bool list = json_type(v) == JSON_ARRAY || json_type(v) == JSON_OBJECT;
+    (void)to;
+    if ((list && json_count(v) == 0) || (json_type(v) == JSON_STRING && json_text(v).n == 0)) {
         return true;
     }
-    return refuse_field(d, f->name, "this version of the gateway cannot carry this field");
+    return decode_refuse_at(d, at, "this gateway cannot carry this field");
 }
 
-/* --- text blocks, shared by system and messages --- */
-
-/* Where a text stands, in numbers: a long history has hundreds of places and at most one complaint. */
-#define NOWHERE SIZE_MAX
-
-struct place {
-    size_t message; /* NOWHERE: in `system` */
-    size_t block;   /* NOWHERE: the content itself */
-};
-
-/* "messages.3.content.0", "system.1", "system" */
-static struct str path_of(struct decoder *d, struct place at)
+static bool take_compaction(struct decoder *d, const struct path *at, struct json v, void *to)
 {
-    struct str content = STR("system");
-    if (at.message != NOWHERE) {
-        content = arena_fmt(d->arena, "messages.%zu.content", at.message);
-    }
-    return at.block == NOWHERE ? content
-                               : arena_fmt(d->arena, "%.*s.%zu", STR_ARG(content), at.block);
+    return d->rules.count || take_unmapped(d, at, v, to);
 }
 
-static bool refuse_at(struct decoder *d, struct place at, const char *why)
-{
-    return refuse_field(d, path_of(d, at), why);
-}
+/* --- the table, in the order in which fields are taken --- */
 
-static bool take_text_block(struct decoder *d, struct place at, struct json block,
-                            struct chat_block *to)
-{
-    struct json type = json_get(block, STR("type"));
-    if (json_type(block) != JSON_OBJECT) {
-        return refuse_at(d, at, "Input should be an object");
-    }
-    if (json_type(type) != JSON_STRING) {
-        return refuse_at(d, at, "Unable to extract tag using discriminator 'type'");
-    }
-    if (!json_is(type, STR("text"))) {
-        return refuse(
-            d, arena_fmt(d->arena,
-                         "%.*s: this version of the gateway carries 'text' blocks only, not '%.*s'",
-                         STR_ARG(path_of(d, at)), STR_ARG(str_take(json_text(type), 64))));
-    }
-    struct json text = json_get(block, STR("text"));
-    if (!json_present(text)) {
-        return refuse(
-            d, arena_fmt(d->arena, "%.*s.text.text: Field required", STR_ARG(path_of(d, at))));
-    }
-    if (json_type(text) != JSON_STRING) {
-        return refuse(d, arena_fmt(d->arena, "%.*s.text.text: Input should be a valid string",
-                                   STR_ARG(path_of(d, at))));
-    }
-    if (json_type(json_get(block, STR("cache_control"))) == JSON_OBJECT) {
-        lossy_note(d->lossy, STR("cache_control"), FATE_DROPPED);
-    }
-    *to = (struct chat_block){BLOCK_TEXT, text_of(text)};
-    return true;
-}
-
-/* A string, one block (lenient), or a list of blocks. Empty texts are left out: history with them is real (ruling 18). */
-static bool take_content(struct decoder *d, size_t message, struct json v,
-                         struct chat_block **blocks, size_t *count)
-{
-    struct place at = {message, NOWHERE};
-    *count = 0;
-    if (json_type(v) == JSON_STRING) {
-        *blocks = ARENA_NEW(d->arena, struct chat_block);
-        (*blocks)[0] = (struct chat_block){BLOCK_TEXT, text_of(v)};
-        *count = json_text(v).n > 0;
-        return true;
-    }
-    if (json_type(v) == JSON_OBJECT && !d->rules.strict) {
-        *blocks = ARENA_NEW(d->arena, struct chat_block);
-        bool ok = take_text_block(d, at, v, *blocks);
-        *count = ok && (*blocks)[0].text.raw.n > 0;
-        return ok;
-    }
-    if (json_type(v) != JSON_ARRAY) {
-        return refuse_at(d, at, "Input should be a valid string or a list of blocks");
-    }
-    *blocks = ARENA_ARRAY(d->arena, json_count(v), struct chat_block);
-    at.block = 0;
-    for (struct json_iter it = json_iter(v); json_next(&it); at.block++) {
-        if (!take_text_block(d, at, it.value, &(*blocks)[*count])) {
-            return false;
-        }
-        if ((*blocks)[*count].text.raw.n > 0) {
-            (*count)++;
-        } else if (d->rules.strict) {
-            at.block = NOWHERE;
-            return refuse_at(d, at, "text content blocks must be non-empty");
-        }
-    }
-    return true;
-}
-
-static bool take_system(struct decoder *d, const struct field *f, struct json v)
-{
-    (void)f;
-    return take_content(d, NOWHERE, v, &d->out->system, &d->out->system_count);
-}
-
-/* --- messages --- */
-
-static bool take_role(struct decoder *d, size_t index, struct json message, enum chat_role *out)
-{
-    struct json role = json_get(message, STR("role"));
-    if (!json_present(role)) {
-        return refuse(d, arena_fmt(d->arena, "messages.%zu.role: Field required", index));
-    }
-    if (json_is(role, STR("user"))) {
-        *out = ROLE_USER;
-        return true;
-    }
-    if (json_is(role, STR("assistant"))) {
-        *out = ROLE_ASSISTANT;
-        return true;
-    }
-    return refuse(
-        d, arena_fmt(d->arena, "messages.%zu.role: Input should be 'user' or 'assistant'", index));
-}
-
-static bool take_message(struct decoder *d, size_t index, bool last, struct json v,
-                         struct chat_message *to)
-{
-    if (json_type(v) != JSON_OBJECT) {
-        return refuse(d, arena_fmt(d->arena, "messages.%zu: Input should be an object", index));
-    }
-    if (!take_role(d, index, v, &to->role)) {
-        return false;
-    }
-    struct json content = json_get(v, STR("content"));
-    if (!json_present(content)) {
-        return refuse_at(d, (struct place){index, NOWHERE}, "Field required");
-    }
-    if (!take_content(d, index, content, &to->blocks, &to->count)) {
-        return false;
-    }
-    bool optional = last && to->role == ROLE_ASSISTANT;
-    if (to->count == 0 && !optional && d->rules.strict) {
-        return refuse(d,
-                      arena_fmt(d->arena,
-                                "messages.%zu: all messages must have non-empty content except for "
-                                "the optional final assistant message",
-                                index));
-    }
-    return true;
-}
-
-static bool take_messages(struct decoder *d, const struct field *f, struct json v)
-{
-    if (json_type(v) != JSON_ARRAY) {
-        return refuse_field(d, f->name, "Input should be a valid array");
-    }
-    size_t count = json_count(v);
-    if (count == 0) {
-        return refuse_field(d, f->name, "at least one message is required");
-    }
-    struct chat_message *messages = ARENA_ARRAY(d->arena, count, struct chat_message);
-    size_t read = 0;
-    size_t kept = 0;
-    for (struct json_iter it = json_iter(v); json_next(&it); read++) {
-        if (!take_message(d, read, read + 1 == count, it.value, &messages[kept])) {
-            return false;
-        }
-        kept += messages[kept].count > 0; /* an empty turn says nothing to any model (ruling 18) */
-    }
-    d->out->messages = messages;
-    d->out->message_count = kept;
-    return true;
-}
-
-/* --- the table --- */
-
-#define NUMBER(member, lo, hi)                                                                     \
-    .offset = offsetof(struct chat_request, member), .low = (lo), .high = (hi)
-#define NAME(literal)                                                                              \
+#define IN(member) offsetof(struct chat_request, member)
+#define PLAIN(literal, take, flags, at, fate, type, range)                                         \
     {                                                                                              \
-        literal, sizeof(literal) - 1                                                               \
+        LITERAL(literal), take, flags, at, NULL, 0, 0, fate, type, range                           \
     }
-#define HINT(literal, t)                                                                           \
+#define NUMBER(literal, take, flags, at, low, high, fate, type, range)                             \
     {                                                                                              \
-        NAME(literal), take_hint, FATE_DROPPED, t, "any", 0, 0, 0                                  \
+        LITERAL(literal), take, flags, at, NULL, low, high, fate, type, range                      \
     }
-#define UNMAPPED(literal, t)                                                                       \
+#define BETA(literal, take, flags, beta, fate, type, range)                                        \
     {                                                                                              \
-        NAME(literal), take_unmapped, FATE_REFUSED, t, "absent or empty", 0, 0, 0                  \
+        LITERAL(literal), take, flags, 0, beta, 0, 0, fate, type, range                            \
     }
+#define ROUTING(literal, type)                                                                     \
+    PLAIN(literal, take_routing, NOT_COUNTED | FOREIGN, 0, FATE_DROPPED, type,                     \
+          "of a router; not an empty list")
+#define TRAVELS "any; to upstreams that know it"
 
 static const struct field fields[] = {
-    {NAME("model"), take_model, FATE_TRANSLATED, "string", "a model, an alias, or any claude-*", 0,
-     0, 0},
-    {NAME("messages"), take_messages, FATE_TRANSLATED, "array", "1 or more; text content", 0, 0, 0},
-    {NAME("system"), take_system, FATE_TRANSLATED, "string or text blocks", "any", 0, 0, 0},
-    {NAME("max_tokens"), take_integer, FATE_CLAMPED, "integer", "0 or more; capped by the model",
-     NUMBER(max_tokens, 0, 0)},
-    {NAME("temperature"), take_number, FATE_EXACT, "number", "0 to 2 (strict: 1)",
-     NUMBER(temperature, 0, 2)},
-    {NAME("top_p"), take_number, FATE_EXACT, "number", "0 to 1", NUMBER(top_p, 0, 1)},
-    {NAME("top_k"), take_integer, FATE_DROPPED, "integer",
-     "0 or more; dropped where the upstream has none", NUMBER(top_k, 0, 0)},
-    {NAME("stop_sequences"), take_stops, FATE_EMULATED, "array of strings", "none empty", 0, 0, 0},
-    {NAME("stream"), take_stream, FATE_EXACT, "boolean", "true or false", 0, 0, 0},
-    {NAME("thinking"), take_thinking, FATE_DROPPED, "object",
-     "type disabled is exact, others are dropped", 0, 0, 0},
-    {NAME("betas"), take_nothing, FATE_EXACT, "array", "any", 0, 0, 0},
-    HINT("metadata", "object"),
-    HINT("service_tier", "string"),
-    HINT("cache_control", "object"),
-    HINT("output_config", "object"),
-    HINT("context_management", "object"),
-    HINT("diagnostics", "object"),
-    HINT("speed", "string"),
-    HINT("inference_geo", "string"),
-    UNMAPPED("tools", "array"),
-    UNMAPPED("tool_choice", "object"),
-    UNMAPPED("output_format", "object"),
-    UNMAPPED("mcp_servers", "array"),
-    UNMAPPED("container", "object"),
-    UNMAPPED("thread", "object"),
-    UNMAPPED("fallbacks", "array"),
+    PLAIN("model", take_model, 0, 0, FATE_TRANSLATED, "string",
+          "a model, an alias, or any claude-*"),
+    NUMBER("max_tokens", take_integer, NOT_COUNTED, IN(max_tokens), 0, 0, FATE_CLAMPED, "integer",
+           "0 or more; capped by the model"),
+    PLAIN("stream", decode_take_bool, NOT_COUNTED, IN(stream), FATE_EXACT, "boolean",
+          "true or false"),
+    NUMBER("temperature", take_sampling, NOT_COUNTED, IN(temperature), 0, 2, FATE_EXACT, "number",
+           "0 to 2 (strict: 1)"),
+    NUMBER("top_p", take_sampling, NOT_COUNTED, IN(top_p), 0, 1, FATE_EXACT, "number", "0 to 1"),
+    NUMBER("top_k", take_top_k, NOT_COUNTED, IN(top_k), 0, 0, FATE_DROPPED, "integer",
+           "0 or more; dropped where the upstream has none"),
+    PLAIN("stop_sequences", take_stops, NOT_COUNTED, 0, FATE_EMULATED, "array of strings",
+          "none empty"),
+    PLAIN("thinking", decode_take_thinking, 0, 0, FATE_TRANSLATED, "object",
+          "enabled, adaptive, disabled, between_tools"),
+    PLAIN("output_config", decode_take_output_config, 0, 0, FATE_TRANSLATED, "object",
+          "effort, format; task_budget is dropped"),
+    BETA("output_format", decode_take_format, NULLABLE,
+         "structured-outputs-2025-11-13,structured-outputs-2025-12-15", FATE_TRANSLATED, "object",
+         "the old name of output_config.format"),
+    PLAIN("cache_control", decode_take_cache, NULLABLE, IN(cache_control), FATE_TRANSLATED,
+          "object", "a mark on the last block"),
+    PLAIN("tools", decode_take_tools, 0, 0, FATE_TRANSLATED, "array", "see the tools below"),
+    PLAIN("tool_choice", decode_take_choice, 0, 0, FATE_TRANSLATED, "object",
+          "auto, any, tool, none; disable_parallel_tool_use"),
+    PLAIN("system", decode_take_system, 0, 0, FATE_TRANSLATED, "string or text blocks", "any"),
+    PLAIN("messages", decode_take_messages, 0, 0, FATE_TRANSLATED, "array",
+          "1 to 100000; see the blocks below"),
+    PLAIN("metadata", decode_take_metadata, NOT_COUNTED, 0, FATE_TRANSLATED, "object",
+          "any; user_id is read, the rest travels"),
+    PLAIN("service_tier", take_tier, NOT_COUNTED, 0, FATE_EXACT, "string", TRAVELS),
+    PLAIN("speed", take_speed, NULLABLE, 0, FATE_EXACT, "string", TRAVELS),
+    PLAIN("inference_geo", take_extra_string, NULLABLE | NOT_COUNTED, 0, FATE_EXACT, "string",
+          TRAVELS),
+    BETA("context_management", decode_take_context, NULLABLE,
+         "context-management-2025-06-27,compact-2026-01-12", FATE_EXACT, "object", TRAVELS),
+    BETA("safeguards", take_extra, NULLABLE | NOT_COUNTED,
+         "dangerous-tool-use-2026-09-03,afk-mode-2026-01-31", FATE_EXACT, "array", TRAVELS),
+    PLAIN("diagnostics", take_extra_object, NULLABLE | NOT_COUNTED, 0, FATE_EXACT, "object",
+          TRAVELS),
+    BETA("fallbacks", decode_take_fallbacks, NULLABLE | NOT_COUNTED,
+         "server-side-fallback-2026-07-01,server-side-fallback-2026-06-01", FATE_DROPPED,
+         "\"default\" or array", "names of models or objects, not both"),
+    BETA("fallback_credit_token", take_hint, NULLABLE | NOT_COUNTED,
+         "fallback-credit-2026-06-01,fallback-credit-2026-07-01", FATE_DROPPED, "string or object",
+         "any"),
+    BETA("billing_policy", take_hint, NULLABLE, "user-profiles-billing-2026-10-01", FATE_DROPPED,
+         "object", "any"),
+    BETA("mcp_servers", take_unmapped, NULLABLE,
+         "mcp-client-2025-11-20,mcp-client-2025-04-04,mcp-client-2026-09-15", FATE_REFUSED, "array",
+         "absent or empty"),
+    PLAIN("container", take_unmapped, NULLABLE | NOT_COUNTED, 0, FATE_REFUSED, "string or object",
+          "absent or empty"),
+    BETA("compaction", take_compaction, NULLABLE, "compact-2026-09-04", FATE_REFUSED, "object",
+         "absent or empty; ignored by count_tokens"),
+    BETA("thread", decode_take_thread, NULLABLE | NOT_COUNTED, "message-threads-2026-08-12",
+         FATE_REFUSED, "object", "absent; error_code thread_unsupported_request"),
+    PLAIN("betas", decode_take_nothing, FOREIGN, 0, FATE_EXACT, "array",
+          "the header says the same"),
+    PLAIN("user_profile_id", take_hint, FOREIGN, 0, FATE_DROPPED, "string", "any"),
+    PLAIN("workspace_id", take_hint, FOREIGN, 0, FATE_DROPPED, "string", "any"),
+    ROUTING("preference", "string"),
+    ROUTING("allowed_providers", "array"),
+    ROUTING("eu_native", "boolean"),
+    ROUTING("allow_quantization", "boolean"),
+    ROUTING("allow_zero_data_retention", "boolean"),
+    ROUTING("enable_model_fallback", "boolean"),
+    ROUTING("provider", "object"),
 };
 
-static const struct field *find_field(struct json key)
+/* The path of a top-level field holds its row's own name. */
+static const struct field *field_of(const struct path *at)
 {
-    for (size_t i = 0; i < COUNT_OF(fields); i++) {
-        if (json_is(key, fields[i].name)) {
-            return &fields[i];
-        }
+    size_t i = 0;
+    while (fields[i].name.p != at->name.p) {
+        i++;
+        must(i < COUNT_OF(fields));
     }
-    return NULL;
+    return &fields[i];
 }
 
-static bool take_unknown(struct decoder *d, struct json key)
+static size_t find_field(struct json key)
 {
-    struct str name = str_take(json_text(key), 64);
-    if (d->rules.strict) {
-        return refuse_field(d, name, "Extra inputs are not permitted");
+    size_t i = 0;
+    while (i < COUNT_OF(fields) && !json_is(key, fields[i].name)) {
+        i++;
     }
-    if (d->out->unknown_fields++ == 0) {
-        d->out->first_unknown = arena_copy(d->arena, name);
+    return i;
+}
+
+static bool is_hidden(const struct decoder *d, const struct field *f)
+{
+    bool counted = d->rules.count && f->flags & NOT_COUNTED;
+    bool gated = f->beta && !decode_has_beta(d->rules.betas, f->beta);
+    return d->rules.strict && (counted || gated || f->flags & FOREIGN);
+}
+
+static bool take_unknown(struct decoder *d, struct json key, struct json v)
+{
+    if (!decode_unknown(d, NULL, key)) {
+        return false;
+    }
+    decode_extra(d, decode_copy(d, key), v); /* outlives the body in the list of losses */
+    return true;
+}
+
+/* Every member to its row's place in `values`. */
+static bool sort_members(struct decoder *d, struct json body, struct json *values)
+{
+    for (struct json_iter it = json_iter(body); json_next(&it);) {
+        size_t i = find_field(it.key);
+        bool hidden = i == COUNT_OF(fields) || is_hidden(d, &fields[i]);
+        bool ignored = !hidden && d->rules.count && fields[i].flags & NOT_COUNTED;
+        if (json_type(it.value) == JSON_NULL &&
+            (!d->rules.strict || (!hidden && fields[i].flags & NULLABLE))) {
+            continue;
+        }
+        if (hidden ? !take_unknown(d, it.key, it.value) : false) {
+            return false;
+        }
+        if (!hidden && !ignored) {
+            values[i] = it.value;
+        }
     }
     return true;
 }
 
-/* What only the whole request can tell. */
+static bool check_present(struct decoder *d, const struct json *values)
+{
+    static const struct str needed[] = {LITERAL("model"), LITERAL("max_tokens")};
+    for (size_t i = 0; d->rules.strict && i < COUNT_OF(needed) - d->rules.count; i++) {
+        if (!json_present(values[i])) {
+            return decode_refuse(d,
+                                 arena_fmt(d->arena, "%.*s: Field required", STR_ARG(needed[i])));
+        }
+    }
+    return true;
+}
+
+static bool take_fields(struct decoder *d, const struct json *values)
+{
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        struct path at = PATH_NAME(NULL, fields[i].name);
+        if (json_present(values[i]) &&
+            !fields[i].take(d, &at, values[i], (char *)d->out + fields[i].offset)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- what only the whole request can tell --- */
+
 static bool check_whole(struct decoder *d)
 {
     struct chat_request *r = d->out;
-    if (r->message_count == 0) {
-        return refuse(d, r->messages ? STR("messages: at least one message is required")
-                                     : STR("messages: Field required"));
-    }
-    if (d->rules.strict && r->model.n == 0) {
-        return refuse(d, STR("model: Field required"));
-    }
-    if (d->rules.strict && !r->max_tokens.given) {
-        return refuse(d, STR("max_tokens: Field required"));
+    if (!r->messages) {
+        return decode_refuse(d, STR("messages: Field required"));
     }
     bool zero_allowed = d->rules.door != DOOR_MOUNT && !r->stream;
     if (r->max_tokens.given && r->max_tokens.value == 0 && !zero_allowed) {
-        return refuse(d, STR("max_tokens: Input should be greater than or equal to 1"));
+        return decode_refuse(d, STR("max_tokens: Input should be greater than or equal to 1"));
     }
-    return true;
+    if (!decode_check_cache(d) || !decode_check_settings(d) || !decode_check_choice(d) ||
+        !decode_check_blocks(d) || !decode_pair(d)) {
+        return false;
+    }
+    return r->message_count > 0 ||
+           decode_refuse(d, STR("messages: at least one message is required"));
 }
 
 bool anthropic_decode(struct json body, struct anthropic_rules rules, struct arena *a,
                       struct chat_request *out, struct lossy *lossy, struct fault *fault)
 {
-    struct decoder d = {rules, a, out, lossy, fault};
+    struct decoder d = {.rules = rules, .arena = a, .out = out, .lossy = lossy, .fault = fault};
+    struct json values[COUNT_OF(fields)] = {0};
     if (json_type(body) != JSON_OBJECT) {
-        return refuse(&d, STR("The request body is not a JSON object"));
+        return decode_refuse(&d, STR("The request body is not a JSON object"));
     }
-    for (struct json_iter it = json_iter(body); json_next(&it);) {
-        const struct field *f = find_field(it.key);
-        bool absent = json_type(it.value) == JSON_NULL && !rules.strict;
-        if (absent) {
-            continue;
-        }
-        if (!(f ? f->take(&d, f, it.value) : take_unknown(&d, it.key))) {
-            return false;
-        }
+    d.extra_room = json_count(body);
+    out->door = CHAT_ANTHROPIC;
+    out->extra = ARENA_ARRAY(a, d.extra_room, struct chat_field);
+    if (!decode_check_betas(&d) || !sort_members(&d, body, values) || !take_fields(&d, values) ||
+        !check_present(&d, values) || !check_whole(&d)) {
+        return false;
     }
-    return check_whole(&d);
+    must_debug(!chat_check(out));
+    return true;
 }
 
 void anthropic_describe_fields(struct buf *out)

@@ -2,8 +2,8 @@
 /* models.c - the models page: Anthropic's shape, with OpenAI's keys beside it for clients of both.
  *
  * One path serves two dialects (ruling 13). A client that names an anthropic-version gets the pure page; any other gets
- * the union, which each SDK reads with its own eyes. Capabilities say what can be asked for through this gateway, which
- * is text: what a model could do elsewhere is not promised here. */
+ * the union, which each SDK reads with its own eyes. Capabilities say what can be asked for through this gateway: those of
+ * the model and its server's: what cannot be carried is not promised. */
 #include "base/clock.h"
 #include "dialect/anthropic/encode.h"
 #include "json/writer.h"
@@ -32,8 +32,6 @@ static const struct str context_edits[] = {
 static const struct str efforts[] = {
     {"low", 3}, {"medium", 6}, {"high", 4}, {"xhigh", 5}, {"max", 3}};
 static const struct str server_tools[] = {{"web_search", 10}, {"code_execution", 14}};
-static const struct str thinking_types[] = {
-    {"enabled", 7}, {"adaptive", 8}, {"disabled", 8}, {"between_tools", 13}};
 
 static void put_members(struct json_writer *w, bool supported, const struct str *names,
                         size_t count)
@@ -55,34 +53,38 @@ static void put_group(struct json_writer *w, struct str key, bool supported,
     json_close_object(w);
 }
 
-/* Thinking cannot be asked for yet, whatever the model could do. */
-static void put_thinking(struct json_writer *w)
+static void put_thinking(struct json_writer *w, unsigned can)
 {
+    bool thinks = (can & ANTHROPIC_THINKS) != 0;
     json_key(w, STR("thinking"));
     json_open_object(w);
     json_key(w, STR("supported"));
-    json_put_bool(w, false);
+    json_put_bool(w, thinks);
     json_key(w, STR("types"));
     json_open_object(w);
-    put_members(w, false, thinking_types, COUNT_OF(thinking_types));
+    put_supported(w, STR("enabled"), thinks);
+    put_supported(w, STR("adaptive"), thinks);
+    put_supported(w, STR("disabled"), true); /* what cannot be switched off is hidden (ruling 16) */
+    put_supported(w, STR("between_tools"), false);
     json_close_object(w);
     json_close_object(w);
 }
 
-static void put_capabilities(struct json_writer *w)
+static void put_capabilities(struct json_writer *w, unsigned can)
 {
+    bool serves = (can & ANTHROPIC_SERVES) != 0;
     json_key(w, STR("capabilities"));
     json_open_object(w);
     put_supported(w, STR("batch"), false);
-    put_supported(w, STR("citations"), false);
-    put_supported(w, STR("code_execution"), false);
-    put_supported(w, STR("image_input"), false);
-    put_supported(w, STR("pdf_input"), false);
-    put_supported(w, STR("structured_outputs"), false);
+    put_supported(w, STR("citations"), serves);
+    put_supported(w, STR("code_execution"), serves);
+    put_supported(w, STR("image_input"), (can & ANTHROPIC_SEES) != 0);
+    put_supported(w, STR("pdf_input"), (can & ANTHROPIC_READS_PDF) != 0);
+    put_supported(w, STR("structured_outputs"), (can & ANTHROPIC_FORMATS) != 0);
     put_group(w, STR("context_management"), false, context_edits, COUNT_OF(context_edits));
-    put_group(w, STR("effort"), false, efforts, COUNT_OF(efforts));
-    put_group(w, STR("server_tools"), false, server_tools, COUNT_OF(server_tools));
-    put_thinking(w);
+    put_group(w, STR("effort"), (can & ANTHROPIC_EFFORT) != 0, efforts, COUNT_OF(efforts));
+    put_group(w, STR("server_tools"), serves, server_tools, COUNT_OF(server_tools));
+    put_thinking(w, can);
     json_close_object(w);
 }
 
@@ -112,7 +114,7 @@ static void put_model(struct json_writer *w, const struct anthropic_model *m, bo
     json_put_null(w);
     json_key(w, STR("line"));
     json_put_null(w);
-    put_capabilities(w);
+    put_capabilities(w, m->can);
     if (openai) {
         json_key(w, STR("object"));
         json_put_str(w, STR("model"));

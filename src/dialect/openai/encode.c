@@ -1,142 +1,155 @@
 /* SPDX-License-Identifier: MIT */
-/* encode.c - chat_request to Chat Completions.
+/* encode.c - chat_request to Chat Completions: the plan, the envelope, the limits.
  *
- *   system blocks        one system message, texts joined by an empty line
- *   user blocks          a string when there is one text, a list of parts otherwise
- *   assistant blocks     a string, texts joined as they are
- *   last assistant turn  prefill, in the profile's form, or refused
+ *   openai_plan_make      thinking on or off, how a forced choice is said: what hangs together
+ *   encode_messages.c     system, turns, calls and results
+ *   encode_parts.c        content
+ *   encode_tools.c        tools, tool_choice, response_format
+ *   encode_thinking.c     switch, budget, effort, replay
+ *   encode_sampling.c     numbers, stops, extra fields
+ *   encode_raw.c          spans of JSON
  *
- * Numbers keep the client's spelling unless the profile's range moves them, which is noted. */
+ * Every decision reads a field of the profile or a fate of fates.c. The order of the body's
+ * fields is fixed: model and messages first, so that what grows is behind what stays. A refusal
+ * does not stop the writing; it is looked at once, at the end. */
 #include "dialect/openai/encode.h"
 
-#include "json/writer.h"
+#include "dialect/openai/encode_int.h"
 
-/* The usual values where a profile says nothing. */
-#define TEMPERATURE_HIGH 2.0
-#define STOP_MAX         4
+#define BYTES_PER_TOKEN 4.0
 
-struct encoder {
-    const struct chat_request *request;
-    const struct openai_target *target;
-    struct json_writer w;
-    struct lossy *lossy;
-};
+/* --- the plan --- */
 
-static void put_text(struct encoder *e, struct text text)
+static enum openai_thinking thinking_wanted(const struct chat_request *r)
 {
-    if (text.lone) {
-        json_put_text(&e->w, text.raw);
-    } else {
-        json_put_clean_text(&e->w, text.raw);
+    if (r->effort == EFFORT_NONE) {
+        return OPENAI_THINKING_OFF;
     }
+    switch (r->thinking) {
+    case THINKING_ABSENT:
+    case THINKING_OFF: return OPENAI_THINKING_OFF;
+    case THINKING_BUDGET:
+    case THINKING_ADAPTIVE: return OPENAI_THINKING_ON;
+    case THINKING_DEFAULT: break;
+    }
+    return r->effort == EFFORT_ABSENT ? OPENAI_THINKING_MODEL : OPENAI_THINKING_ON;
 }
 
-static void put_joined(struct encoder *e, const struct chat_block *blocks, size_t count,
-                       struct str between)
+static bool can_switch_off(const struct profile *p)
 {
-    json_open_str(&e->w);
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0) {
-            json_str_add(&e->w, between);
-        }
-        if (blocks[i].text.lone) {
-            json_str_add_text(&e->w, blocks[i].text.raw);
-        } else {
-            json_str_add_clean_text(&e->w, blocks[i].text.raw);
-        }
-    }
-    json_close_str(&e->w);
-}
-
-static void put_parts(struct encoder *e, const struct chat_block *blocks, size_t count)
-{
-    json_open_array(&e->w);
-    for (size_t i = 0; i < count; i++) {
-        json_open_object(&e->w);
-        json_key(&e->w, STR("type"));
-        json_put_str(&e->w, STR("text"));
-        json_key(&e->w, STR("text"));
-        put_text(e, blocks[i].text);
-        json_close_object(&e->w);
-    }
-    json_close_array(&e->w);
-}
-
-static void put_content(struct encoder *e, const struct chat_message *m)
-{
-    json_key(&e->w, STR("content"));
-    if (m->role == ROLE_USER && m->count > 1 && !e->target->profile->plain_content) {
-        put_parts(e, m->blocks, m->count);
-    } else {
-        put_joined(e, m->blocks, m->count, m->role == ROLE_USER ? STR("\n\n") : STR(""));
-    }
-}
-
-static struct str role_name(enum chat_role role)
-{
-    switch (role) {
-    case ROLE_USER: return STR("user");
-    case ROLE_ASSISTANT: return STR("assistant");
-    case ROLE_SYSTEM: return STR("system");
-    }
-    return STR("user");
+    return p->thinking != SWITCH_NONE && !p->thinking_forced;
 }
 
 static bool is_prefill(const struct chat_request *r)
 {
-    return r->messages[r->message_count - 1].role == ROLE_ASSISTANT;
+    return r->message_count > 0 && r->messages[r->message_count - 1].role == ROLE_ASSISTANT;
 }
 
-static void put_prefill_mark(struct encoder *e)
+/* A forced choice where the upstream refuses one while it thinks. False: it can only be asked
+ * for in words. */
+static bool make_room_for_choice(struct openai_plan *plan, const struct profile *p)
 {
-    switch (e->target->profile->prefill) {
-    case PREFILL_PREFIX:
-        json_key(&e->w, STR("prefix"));
-        json_put_bool(&e->w, true);
-        break;
-    case PREFILL_PARTIAL:
-        json_key(&e->w, STR("partial"));
-        json_put_bool(&e->w, true);
-        break;
-    case PREFILL_REFUSED:
-    case PREFILL_NATIVE:
-    case PREFILL_CONTINUE_FINAL: break;
+    bool thinks = plan->thinking != OPENAI_THINKING_OFF || p->thinking_forced;
+    switch (p->forced) {
+    case FORCED_OK: return true;
+    case FORCED_AUTO: return false;
+    case FORCED_THINKING_OFF: break;
     }
+    if (!thinks) {
+        return true;
+    }
+    plan->choice_cost_thinking = can_switch_off(p);
+    plan->thinking = plan->choice_cost_thinking ? OPENAI_THINKING_OFF : plan->thinking;
+    return plan->choice_cost_thinking;
 }
 
-static void put_messages(struct encoder *e)
+static void plan_forced(struct openai_plan *plan, const struct chat_request *r,
+                        const struct profile *p)
 {
-    const struct chat_request *r = e->request;
-    json_key(&e->w, STR("messages"));
-    json_open_array(&e->w);
-    if (r->system_count > 0) {
-        json_open_object(&e->w);
-        json_key(&e->w, STR("role"));
-        json_put_str(&e->w, STR("system"));
-        json_key(&e->w, STR("content"));
-        put_joined(e, r->system, r->system_count, STR("\n\n"));
-        json_close_object(&e->w);
+    bool named = r->choice == CHOICE_TOOL;
+    if (p->choices == CHOICES_IGNORED || p->choices == CHOICES_AUTO ||
+        !make_room_for_choice(plan, p)) {
+        plan->choice = p->choices == CHOICES_IGNORED ? CHOICE_ABSENT : CHOICE_AUTO;
+        plan->choice_in_words = true;
+        return;
     }
-    for (size_t i = 0; i < r->message_count; i++) {
-        json_open_object(&e->w);
-        json_key(&e->w, STR("role"));
-        json_put_str(&e->w, role_name(r->messages[i].role));
-        put_content(e, &r->messages[i]);
-        if (i + 1 == r->message_count && is_prefill(r)) {
-            put_prefill_mark(e);
+    plan->only_chosen = named && p->choices != CHOICES_ALL;
+    plan->choice = plan->only_chosen ? CHOICE_ANY : r->choice;
+}
+
+struct openai_plan openai_plan_make(const struct chat_request *r, const struct profile *p)
+{
+    struct openai_plan plan = {.thinking = thinking_wanted(r)};
+    if (plan.thinking == OPENAI_THINKING_MODEL && is_prefill(r) && can_switch_off(p)) {
+        plan.thinking = OPENAI_THINKING_OFF; /* hard case 62 */
+    }
+    if (r->tool_count == 0) {
+        return plan;
+    }
+    switch (r->choice) {
+    case CHOICE_ABSENT:
+    case CHOICE_AUTO: plan.choice = CHOICE_AUTO; break;
+    case CHOICE_ANY:
+    case CHOICE_TOOL: plan_forced(&plan, r, p); break;
+    case CHOICE_NONE:
+        plan.choice = CHOICE_NONE;
+        plan.no_tools = p->choices == CHOICES_IGNORED;
+        break;
+    }
+    if (p->choices == CHOICES_IGNORED) {
+        plan.choice = CHOICE_ABSENT;
+    }
+    return plan;
+}
+
+/* --- helpers of all files --- */
+
+bool encode_wants(const struct encoder *e, struct str field)
+{
+    for (size_t i = 0; i < e->target->without_count; i++) {
+        if (str_eq(e->target->without[i], field)) {
+            return false;
         }
-        json_close_object(&e->w);
     }
-    json_close_array(&e->w);
+    return e->profile->extra_body.n == 0 || !raw_has_member(e->profile->extra_body, field);
 }
 
-/* What the model may still generate: its own cap, and what the window leaves beside the prompt. The prompt is what was
- * written so far, at about four bytes a token. 0: nothing is known. */
+void encode_lose_as(struct encoder *e, enum feature feature, enum fate fate)
+{
+    lossy_note(e->lossy, feature_name(feature, e->request->door), fate);
+}
+
+void encode_lose(struct encoder *e, enum feature feature)
+{
+    encode_lose_as(e, feature, openai_fate(e->profile, feature));
+}
+
+void encode_refuse(struct encoder *e, struct str message)
+{
+    if (!e->failed) {
+        *e->fault = fault_make(FAULT_INVALID, message);
+        e->failed = true;
+    }
+}
+
+/* --- limits --- */
+
+/* The prompt is what was written so far; what is attached costs by the piece. */
+static uint64_t prompt_tokens(const struct encoder *e)
+{
+    double per_token =
+        e->target->bytes_per_token > 0 ? e->target->bytes_per_token : BYTES_PER_TOKEN;
+    size_t bytes = e->w.out->len > e->attached_bytes ? e->w.out->len - e->attached_bytes : 0;
+    return (uint64_t)((double)bytes / per_token) + e->attached * OPENAI_IMAGE_TOKENS;
+}
+
+/* What the model may still generate: its own cap, and what the window leaves beside the prompt.
+ * 0: nothing is known. */
 static uint64_t room_for_answer(const struct encoder *e)
 {
     const struct openai_target *t = e->target;
     uint64_t cap = t->max_output;
-    uint64_t prompt = e->w.out->len / 4;
+    uint64_t prompt = prompt_tokens(e);
     if (t->context) {
         uint64_t left =
             t->context > prompt + OPENAI_LEAST_ROOM ? t->context - prompt : OPENAI_LEAST_ROOM;
@@ -155,128 +168,178 @@ static uint64_t max_tokens_for(struct encoder *e)
                    : OPENAI_DEFAULT_MAX_TOKENS;
     }
     if (r->max_tokens.value == 0) {
-        return 1; /* a cache pre-warm: the engine must generate something; the answer shows nothing of it */
+        return 1; /* a cache pre-warm: the engine must generate something, and nobody sees it */
     }
     if (room && r->max_tokens.value > room) {
-        lossy_note(e->lossy, STR("max_tokens"), FATE_CLAMPED);
+        bool own_cap = e->target->max_output && room == e->target->max_output;
+        if (e->target->window_clamped && !own_cap) {
+            *e->target->window_clamped = true;
+        }
+        encode_lose(e, FEATURE_MAX_TOKENS);
         return room;
     }
     return r->max_tokens.value;
 }
 
+/* An upstream that did not know the one name is tried with the other. */
 static void put_limits(struct encoder *e)
 {
-    json_key(&e->w, e->target->profile->max_tokens == FIELD_MAX_TOKENS
-                        ? STR("max_tokens")
-                        : STR("max_completion_tokens"));
-    json_put_u64(&e->w, max_tokens_for(e));
-}
-
-static void put_temperature(struct encoder *e)
-{
-    const struct maybe_double *t = &e->request->temperature;
-    const struct profile *p = e->target->profile;
-    double high = p->temperature_high > 0 ? p->temperature_high : TEMPERATURE_HIGH;
-    if (!t->given) {
-        return;
-    }
-    json_key(&e->w, STR("temperature"));
-    if (t->value >= p->temperature_low && t->value <= high) {
-        json_put_raw(&e->w, t->raw);
-        return;
-    }
-    struct buf number;
-    buf_init(&number, 32);
-    buf_add_fmt(&number, "%g", t->value < p->temperature_low ? p->temperature_low : high);
-    json_put_raw(&e->w, buf_str(&number));
-    buf_fini(&number);
-    lossy_note(e->lossy, STR("temperature"), FATE_CLAMPED);
-}
-
-/* top_p 0 means greedy (ruling 33); engines refuse the number itself. */
-static bool is_greedy(const struct chat_request *r)
-{
-    return r->top_p.given && r->top_p.value <= 0;
-}
-
-static void put_sampling(struct encoder *e)
-{
-    const struct chat_request *r = e->request;
-    const struct profile *p = e->target->profile;
-    put_temperature(e);
-    if (r->top_p.given && !is_greedy(r)) {
-        json_key(&e->w, STR("top_p"));
-        json_put_raw(&e->w, r->top_p.raw);
-    }
-    bool wants_top_k = is_greedy(r) || (r->top_k.given && r->top_k.value > 0);
-    if (wants_top_k && p->top_k) {
-        json_key(&e->w, STR("top_k"));
-        json_put_u64(&e->w, is_greedy(r) ? 1 : r->top_k.value);
-    } else if (wants_top_k) {
-        lossy_note(e->lossy, is_greedy(r) ? STR("top_p") : STR("top_k"), FATE_DROPPED);
+    struct str fields[] = {STR("max_tokens"), STR("max_completion_tokens")};
+    size_t first = e->profile->max_tokens == FIELD_MAX_TOKENS ? 0 : 1;
+    e->max_tokens = max_tokens_for(e);
+    for (size_t i = 0; i < COUNT_OF(fields); i++) {
+        struct str field = fields[(first + i) % COUNT_OF(fields)];
+        if (encode_wants(e, field)) {
+            json_key(&e->w, field);
+            json_put_u64(&e->w, e->max_tokens);
+            return;
+        }
     }
 }
 
-bool openai_sends_stops(const struct chat_request *request, const struct profile *profile)
-{
-    return request->stop_count > 0 &&
-           request->stop_count <= (profile->stop_max ? profile->stop_max : STOP_MAX) &&
-           !request->thinking && profile->stop_report != REPORT_NONE;
-}
-
-static void put_stops(struct encoder *e)
-{
-    const struct chat_request *r = e->request;
-    if (!openai_sends_stops(r, e->target->profile)) {
-        return; /* the gateway's own scanner does it: nothing is lost */
-    }
-    json_key(&e->w, STR("stop"));
-    json_open_array(&e->w);
-    for (size_t i = 0; i < r->stop_count; i++) {
-        json_put_str(&e->w, r->stop[i]);
-    }
-    json_close_array(&e->w);
-}
+/* --- the envelope --- */
 
 static void put_stream(struct encoder *e)
 {
     json_key(&e->w, STR("stream"));
     json_put_bool(&e->w, true);
-    if (e->target->profile->usage == USAGE_INCLUDE) {
+    if (e->profile->usage != USAGE_ALWAYS && encode_wants(e, STR("stream_options"))) {
         json_key(&e->w, STR("stream_options"));
-        json_put_raw(&e->w, STR("{\"include_usage\":true}"));
-    }
-    if (e->target->profile->prefill == PREFILL_CONTINUE_FINAL && is_prefill(e->request)) {
-        json_key(&e->w, STR("continue_final_message"));
-        json_put_bool(&e->w, true);
-        json_key(&e->w, STR("add_generation_prompt"));
-        json_put_bool(&e->w, false);
+        json_put_raw(&e->w, e->profile->usage == USAGE_CONTINUOUS
+                                ? STR("{\"include_usage\":true,\"continuous_usage_stats\":true}")
+                                : STR("{\"include_usage\":true}"));
     }
 }
 
-bool openai_encode(const struct chat_request *request, const struct openai_target *target,
-                   struct buf *out, struct lossy *lossy, struct fault *fault)
+static void put_continuation(struct encoder *e, bool always)
 {
-    struct encoder e = {.request = request, .target = target, .lossy = lossy};
-    if (is_prefill(request) && target->profile->prefill == PREFILL_REFUSED) {
-        *fault = fault_make(FAULT_INVALID,
-                            STR("This model does not support assistant message prefill. The "
-                                "conversation must end with a user message."));
-        return false;
+    bool continues = e->prefill && e->profile->prefill == PREFILL_CONTINUE_FINAL;
+    if (continues) {
+        json_key(&e->w, STR("continue_final_message"));
+        json_put_bool(&e->w, true);
+    }
+    if (continues || always) {
+        json_key(&e->w, STR("add_generation_prompt"));
+        json_put_bool(&e->w, !continues);
+    }
+}
+
+/* The operator's own members, but for those that are the request itself. */
+static void put_extra_body(struct encoder *e)
+{
+    static const struct str ours[] = {STR("model"), STR("messages"), STR("tools"), STR("stream"),
+                                      STR("chat_template_kwargs")};
+    struct str rest = e->profile->extra_body;
+    struct str key;
+    struct str value;
+    while (raw_next_member(&rest, &key, &value)) {
+        bool put = true;
+        for (size_t i = 0; i < COUNT_OF(ours); i++) {
+            put = put && !str_eq(key, ours[i]);
+        }
+        for (size_t i = 0; i < e->target->without_count; i++) {
+            put = put && !str_eq(key, e->target->without[i]);
+        }
+        if (put) {
+            json_key_text(&e->w, key);
+            json_put_raw(&e->w, value);
+        }
+    }
+}
+
+static void check_prefill(struct encoder *e)
+{
+    if (!e->prefill || e->counting) {
+        return;
+    }
+    if (openai_fate(e->profile, FEATURE_PREFILL) == FATE_REFUSED) {
+        encode_refuse(e, STR("This model does not support assistant message prefill. The "
+                             "conversation must end with a user message."));
+    } else if (e->plan.thinking == OPENAI_THINKING_ON) {
+        encode_refuse(e, STR("Assistant message prefill is not supported while thinking is on. "
+                             "The conversation must end with a user message."));
+    }
+}
+
+static bool answers_calls(const struct chat_message *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (m->blocks[i].kind == BLOCK_TOOL_RESULT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct encoder begin(const struct chat_request *request, const struct openai_target *target,
+                            struct arena *a, struct buf *out, struct lossy *lossy,
+                            struct fault *fault)
+{
+    struct encoder e = {.request = request,
+                        .target = target,
+                        .profile = target->profile,
+                        .plan = openai_plan_make(request, target->profile),
+                        .arena = a,
+                        .lossy = lossy,
+                        .fault = fault,
+                        .prefill = is_prefill(request),
+                        .vision = target->vision && !target->profile->no_vision};
+    for (size_t i = 0; i < request->message_count; i++) {
+        const struct chat_message *m = &request->messages[i];
+        if (m->role == ROLE_ASSISTANT && i + 1 < request->message_count) {
+            e.last_turn = i + 1;
+        } else if (m->role == ROLE_USER && !answers_calls(m)) {
+            e.loop_start = i;
+        }
     }
     json_writer_init(&e.w, out);
     json_open_object(&e.w);
     json_key(&e.w, STR("model"));
     json_put_str(&e.w, target->model);
-    put_messages(&e);
-    put_limits(&e);
-    put_sampling(&e);
-    put_stops(&e);
-    put_stream(&e);
-    json_close_object(&e.w);
-    if (out->failed) {
-        *fault = fault_make(FAULT_TOO_LARGE, STR("The request is too large once it is translated"));
-        return false;
+    return e;
+}
+
+static bool finish(struct encoder *e)
+{
+    json_close_object(&e->w);
+    if (!e->failed && (e->w.out->failed || e->arena->failed)) {
+        *e->fault =
+            fault_make(FAULT_TOO_LARGE, STR("The request is too large once it is translated"));
+        e->failed = true;
     }
-    return true;
+    return !e->failed;
+}
+
+bool openai_encode(const struct chat_request *request, const struct openai_target *target,
+                   struct arena *a, struct buf *out, struct lossy *lossy, struct fault *fault)
+{
+    struct encoder e = begin(request, target, a, out, lossy, fault);
+    check_prefill(&e);
+    if (request->cache_control.n > 0) {
+        encode_lose(&e, FEATURE_CACHE_CONTROL);
+    }
+    encode_messages(&e);
+    encode_tools(&e);
+    put_limits(&e);
+    encode_sampling(&e);
+    encode_format(&e);
+    encode_thinking(&e);
+    encode_extra(&e);
+    put_stream(&e);
+    put_continuation(&e, false);
+    put_extra_body(&e);
+    return finish(&e);
+}
+
+bool openai_encode_prompt(const struct chat_request *request, const struct openai_target *target,
+                          struct arena *a, struct buf *out, struct fault *fault)
+{
+    struct lossy ignored = {0};
+    struct encoder e = begin(request, target, a, out, &ignored, fault);
+    e.counting = true;
+    encode_messages(&e);
+    encode_tools(&e);
+    encode_template_kwargs(&e);
+    put_continuation(&e, true);
+    return finish(&e);
 }

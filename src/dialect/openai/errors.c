@@ -122,6 +122,7 @@ static const struct overflow_row overflows[] = {
     {NEEDLE("reduce the length of the messages or completion"), NO_NUMBER, NO_NUMBER, 0}, /* Groq */
     {NEEDLE("context_length_exceeded"), NO_NUMBER, NO_NUMBER, 0},
     {NEEDLE("token limit exceeded"), NO_NUMBER, NO_NUMBER, 0},
+    {NEEDLE("prompt exceeds max length"), NO_NUMBER, NO_NUMBER, 0}, /* Z.ai */
     {NEEDLE("prompt is too long"), 0, 1, 0},
     {NEEDLE("prompt too long"), NO_NUMBER, NO_NUMBER, 0},
 };
@@ -172,25 +173,60 @@ struct overflow {
     uint64_t limit;
 };
 
+/* A wording so general that the text must also speak of the prompt's tokens; an answer or an image has limits too. */
+static bool passes_a_limit(struct str lower)
+{
+    static const struct str subjects[] = {NEEDLE("prompt token"), NEEDLE("input token"),
+                                          NEEDLE("prompt length"), NEEDLE("input length")};
+    if (str_find(lower, STR("exceeds the limit of")) == lower.n) {
+        return false;
+    }
+    for (size_t i = 0; i < COUNT_OF(subjects); i++) {
+        if (str_find(lower, subjects[i]) < lower.n) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct overflow_row *find_row(const struct words *w, struct str lower)
+{
+    static const struct overflow_row limit_passed = {NEEDLE(""), 0, 1, 0};
+    static const struct overflow_row coded = {NEEDLE(""), NO_NUMBER, NO_NUMBER, 0};
+    const struct overflow_row *found = NULL;
+    for (size_t i = 0; i < COUNT_OF(overflows); i++) {
+        if (str_find(lower, overflows[i].needle) >= lower.n) {
+            continue;
+        }
+        if (overflows[i].limit != NO_NUMBER) {
+            return &overflows
+                [i]; /* words that come with numbers say more than a code beside them */
+        }
+        found = found ? found : &overflows[i];
+    }
+    if (found) {
+        return found;
+    }
+    if (passes_a_limit(lower)) {
+        return &limit_passed;
+    }
+    return str_eq(w->code, STR("1039")) ? &coded : NULL; /* MiniMax: token limit */
+}
+
 static bool find_overflow(const struct words *w, struct arena *a, struct overflow *found)
 {
     struct str lower = lower_copy(
         a, arena_fmt(a, "%.*s %.*s %.*s", STR_ARG(w->message), STR_ARG(w->type), STR_ARG(w->code)));
     uint64_t numbers[NUMBERS_MAX] = {0};
-    if (speaks_of_rates(lower)) {
+    const struct overflow_row *row = speaks_of_rates(lower) ? NULL : find_row(w, lower);
+    if (!row) {
         return false;
     }
-    for (size_t i = 0; i < COUNT_OF(overflows); i++) {
-        const struct overflow_row *row = &overflows[i];
-        if (str_find(lower, row->needle) < lower.n) {
-            unsigned count = numbers_of(w->message, numbers);
-            found->input = w->prompt ? w->prompt : row->input < count ? numbers[row->input] : 0;
-            found->limit = w->context ? w->context : row->limit < count ? numbers[row->limit] : 0;
-            found->output = row->output && row->output < count ? numbers[row->output] : 0;
-            return true;
-        }
-    }
-    return false;
+    unsigned count = numbers_of(w->message, numbers);
+    found->input = w->prompt ? w->prompt : row->input < count ? numbers[row->input] : 0;
+    found->limit = w->context ? w->context : row->limit < count ? numbers[row->limit] : 0;
+    found->output = row->output && row->output < count ? numbers[row->output] : 0;
+    return true;
 }
 
 /* Clients parse these sentences: the first makes them compact the conversation (and its beginning does, without
@@ -204,7 +240,10 @@ static struct fault overflow_fault(struct arena *a, struct overflow o)
                          "decrease input length or `max_tokens` and try again",
                          (unsigned long long)o.input, (unsigned long long)o.output,
                          (unsigned long long)o.limit);
-        return fault_make(FAULT_INVALID, text);
+        struct fault f = fault_make(FAULT_INVALID, text);
+        f.prompt_tokens = o.input;
+        f.window = o.limit;
+        return f;
     }
     if (o.limit && o.input <= o.limit) {
         o.input = o.limit + 1; /* the upstream did not say how long the prompt was */

@@ -84,7 +84,7 @@ static void a_model_has_all_its_values(void **state)
     assert_int_equal(m->price.input, 750000);
     assert_int_equal(m->price.output, 2250000);
     assert_int_equal(m->price.cache_read, 75000);
-    assert_int_equal(m->capabilities, CAP_TOOLS | CAP_THINKING | CAP_VISION);
+    assert_int_equal(m->capabilities, CAP_NAMED | CAP_TOOLS | CAP_THINKING | CAP_VISION);
     assert_int_equal(m->fallback_count, 1);
     assert_ptr_equal(m->fallbacks[0], f.config->models[1]);
     const struct config_model *plain = f.config->models[1];
@@ -240,12 +240,12 @@ static void details_of_a_model_that_are_easily_lost(void **state)
     assert_str(c->providers[0].authority, "[::1]");
     assert_str(c->providers[0].host, "::1");
     assert_str(c->providers[0].path, "");
-    assert_int_equal(c->models[0]->capabilities, 0);
+    assert_int_equal(c->models[0]->capabilities, CAP_NAMED);
     assert_int_equal(c->models[0]->created, 1709164800);
-    assert_int_equal(c->models[1]->capabilities, CAP_VISION);
+    assert_int_equal(c->models[1]->capabilities, CAP_NAMED | CAP_VISION);
     assert_int_equal(c->models[1]->price.output, 1);
     assert_int_equal(c->models[1]->price.cache_read, 1000000);
-    assert_int_equal(c->models[2]->capabilities, CAP_TOOLS);
+    assert_int_equal(c->models[2]->capabilities, 0);
     assert_int_equal(c->models[2]->price.cache_read, 0);
     assert_null(c->default_model);
     fixture_end(&f);

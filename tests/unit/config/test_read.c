@@ -75,7 +75,7 @@ static const struct bad bad_files[] = {
      "p.yaml:1:1: unknown key \"lisen\" (did you mean \"listen\"?)"},
     {"unknown key, far", "zzzzzzzzzzz: 1\n",
      "p.yaml:1:1: unknown key \"zzzzzzzzzzz\"; here belong: tls, listen, admin, data, keys, "
-     "compat, workers, log_level, hosts, cors, limits, providers, default_model, aliases, "
+     "compat, workers, log_level, hosts, cors, limits, fetch, providers, default_model, aliases, "
      "fallbacks"},
     {"unknown key in a provider, near", PROVIDER "    api-key: x\n" MODELS,
      "p.yaml:4:5: unknown key \"api-key\" (did you mean \"api_key\"?)"},
@@ -87,15 +87,16 @@ static const struct bad bad_files[] = {
     {"unknown key in limits, far", "limits: {qqqqqqqqqqqqqq: 1}\n",
      "p.yaml:1:10: unknown key \"qqqqqqqqqqqqqq\""},
     {"unknown key that looks like a key", PROVIDER "    sk-abcdefgh: x\n" MODELS,
-     "p.yaml:4:5: unknown key \"sk-…\"; here belong: name, protocol, base_url, profile, api_key, "
+     "p.yaml:4:5: unknown key \"sk-…\"; here belong: name, protocol, base_url, profile, quirks, "
+     "api_key, "
      "ca_file, eu_native, zero_data_retention, models"},
     {"unknown key, long", "\"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\": 1\n",
      "p.yaml:1:1: unknown key \"kkkkkkkkkkkk…\"; here belong: tls, listen, admin, data, keys, "
-     "compat, workers, log_level, hosts, cors, limits, providers, default_model, aliases, "
+     "compat, workers, log_level, hosts, cors, limits, fetch, providers, default_model, aliases, "
      "fallbacks"},
     {"unknown key with a control character", "\"a\\e[31m\": 1\n",
      "p.yaml:1:1: unknown key \"a\\u001b[31m\"; here belong: tls, listen, admin, data, keys, "
-     "compat, workers, log_level, hosts, cors, limits, providers, default_model, aliases, "
+     "compat, workers, log_level, hosts, cors, limits, fetch, providers, default_model, aliases, "
      "fallbacks"},
     {"no value", "data:\n", "p.yaml:1:6: data: no value; give one or remove the key"},
     {"null value", "data: null\n", "p.yaml:1:7: data: no value; give one or remove the key"},

@@ -15,8 +15,10 @@
 #include "events.h"
 #include "json/json.h"
 
-static const struct anthropic_answer answer = {{"msg_1", 5}, {"glm-5", 5}, {"req_1", 5}, false};
-static const struct anthropic_answer mounted = {{"msg_1", 5}, {"glm-5", 5}, {"req_1", 5}, true};
+static const struct anthropic_answer answer = {
+    {"msg_1", 5}, {"glm-5", 5}, {"req_1", 5}, false, false};
+static const struct anthropic_answer mounted = {
+    {"msg_1", 5}, {"glm-5", 5}, {"req_1", 5}, true, false};
 
 static void expect(struct buf *out, const char *text)
 {
@@ -92,9 +94,114 @@ static void events_have_their_shapes(void **state)
     expect(&out, "event: error\n"
                  "data: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
                  "\"message\":\"Overloaded\"},\"request_id\":\"req_1\"}\n\n");
-    anthropic_ping(&out);
+    anthropic_ping(&out, false);
     expect(&out, "event: ping\ndata: {\"type\":\"ping\"}\n\n");
+    anthropic_ping(&out, true); /* ruling 56 */
+    expect(&out, "data: {\"type\":\"ping\"}\n\n");
     buf_fini(&out);
+}
+
+/* Assertions 106 and 109, ruling 51. */
+static void tools_and_signatures_have_their_shapes(void **state)
+{
+    (void)state;
+    struct anthropic_stream s;
+    struct buf out;
+    buf_init(&out, 100000);
+    anthropic_stream_init(&s, &answer, &out);
+    emit(&s, (struct chat_event){.kind = EVENT_OPEN,
+                                 .block = BLOCK_TOOL_USE,
+                                 .index = 1,
+                                 .tool_type = STR("tool_use"),
+                                 .tool_id = STR("toolu_1"),
+                                 .tool_name = STR("Bash")});
+    expect(&out, "event: content_block_start\n"
+                 "data: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":"
+                 "{\"type\":\"tool_use\",\"id\":\"toolu_1\",\"name\":\"Bash\","
+                 "\"caller\":{\"type\":\"direct\"},\"input\":{}}}\n\n");
+    emit(&s, (struct chat_event){.kind = EVENT_DELTA,
+                                 .block = BLOCK_TOOL_USE,
+                                 .index = 1,
+                                 .text = {STR("{\\\"a\\\":1}"), false}});
+    expect(&out, "event: content_block_delta\n"
+                 "data: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":"
+                 "{\"type\":\"input_json_delta\",\"partial_json\":\"{\\\"a\\\":1}\"}}\n\n");
+    emit(&s, (struct chat_event){.kind = EVENT_SIGN,
+                                 .block = BLOCK_THINKING,
+                                 .index = 0,
+                                 .text = {STR("ps1_x"), false}});
+    expect(&out, "event: content_block_delta\n"
+                 "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":"
+                 "{\"type\":\"signature_delta\",\"signature\":\"ps1_x\"}}\n\n");
+    emit(&s,
+         (struct chat_event){
+             .kind = EVENT_OPEN, .block = BLOCK_REDACTED, .index = 2, .text = {STR("abc"), false}});
+    expect(&out, "event: content_block_start\n"
+                 "data: {\"type\":\"content_block_start\",\"index\":2,\"content_block\":"
+                 "{\"type\":\"redacted_thinking\",\"data\":\"abc\"}}\n\n");
+    buf_fini(&out);
+}
+
+struct tool_body {
+    const char *name;
+    const char *args; /* escaped pieces, separated by '|' */
+    enum stop_reason stop;
+    const char *expect; /* within the body; null: no body */
+    bool broken;
+};
+
+static void gather_tool(const struct tool_body *row)
+{
+    const struct usage u = {.output = 1};
+    struct anthropic_gather g;
+    struct buf body;
+    struct str rest = str_c(row->args);
+    struct str piece;
+    buf_init(&body, 10000);
+    anthropic_gather_init(&g, &answer, &body, 10000);
+    g.sink.event(&g.sink, &(struct chat_event){.kind = EVENT_START, .usage = &u});
+    g.sink.event(&g.sink, &(struct chat_event){.kind = EVENT_OPEN,
+                                               .block = BLOCK_TOOL_USE,
+                                               .tool_type = STR("tool_use"),
+                                               .tool_id = STR("toolu_1"),
+                                               .tool_name = STR("f")});
+    while (rest.n > 0) {
+        (void)str_cut(&rest, '|', &piece);
+        g.sink.event(&g.sink, &(struct chat_event){.kind = EVENT_DELTA,
+                                                   .block = BLOCK_TOOL_USE,
+                                                   .text = {piece, false}});
+    }
+    g.sink.event(&g.sink, &(struct chat_event){.kind = EVENT_CLOSE, .block = BLOCK_TOOL_USE});
+    g.sink.event(&g.sink, &(struct chat_event){.kind = EVENT_STOP, .usage = &u, .stop = row->stop});
+    bool found = row->expect && str_find(buf_str(&body), str_c(row->expect)) < body.len;
+    if (g.failed == (row->expect != NULL) || (row->expect && !found) ||
+        g.broken_tool != row->broken) {
+        fail_msg("%s: failed %d, broken %d, %.*s", row->name, g.failed, g.broken_tool,
+                 STR_ARG(buf_str(&body)));
+    }
+    anthropic_gather_fini(&g);
+    buf_fini(&body);
+}
+
+static void a_body_holds_only_whole_calls(void **state)
+{
+    (void)state;
+    static const struct tool_body rows[] = {
+        {"in pieces", "{\\\"a\\\":|[1, 2]}", STOP_TOOL_USE,
+         "\"caller\":{\"type\":\"direct\"},\"input\":{\"a\":[1, 2]}}]", false},
+        {"assertion 85: none", "{}", STOP_TOOL_USE, "\"input\":{}}]", false},
+        {"ruling 45: doubled keys are the model's own", "{\\\"a\\\":1,\\\"a\\\":2}", STOP_TOOL_USE,
+         "\"input\":{\"a\":1,\"a\":2}}]", false},
+        {"ruling 17: fences come off", "```json\\n{\\\"a\\\":1}\\n```", STOP_TOOL_USE,
+         "\"input\":{\"a\":1}}]", false},
+        {"ruling 17: cut by max_tokens is left out", "{\\\"a\\\":\\\"x", STOP_MAX_TOKENS,
+         "\"content\":[]", true},
+        {"ruling 17: broken is an error, never {}", "{\\\"a\\\":\\\"x", STOP_TOOL_USE, NULL, true},
+        {"an array is no input", "[1]", STOP_TOOL_USE, NULL, true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        gather_tool(&rows[i]);
+    }
 }
 
 static void a_refusal_has_details(void **state)
@@ -277,6 +384,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_have_their_shapes),
+        cmocka_unit_test(tools_and_signatures_have_their_shapes),
+        cmocka_unit_test(a_body_holds_only_whole_calls),
         cmocka_unit_test(a_refusal_has_details),
         cmocka_unit_test(only_bodies_of_the_mount_carry_base_resp),
         cmocka_unit_test(a_body_above_its_ceiling_fails),

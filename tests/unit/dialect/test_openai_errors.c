@@ -130,6 +130,11 @@ static void every_overflow_gets_the_sentence(void **state)
          "prompt is too long: 265330 tokens > 262144 maximum"},
         {"generic, a code", "context_length_exceeded", "prompt is too long"},
         {"generic, tokens", "Token limit exceeded", "prompt is too long"},
+        {"generic, a limit", "prompt token count of 200000 exceeds the limit of 128000",
+         "prompt is too long: 200000 tokens > 128000 maximum"},
+        {"generic, a limit and one number", "Input length exceeds the limit of the model",
+         "prompt is too long"},
+        {"Z.ai", "Prompt exceeds max length", "prompt is too long"},
         {"Anthropic's own", "prompt is too long: 210000 tokens > 200000 maximum",
          "prompt is too long: 210000 tokens > 200000 maximum"},
     };
@@ -167,6 +172,10 @@ static void overflow_by_numbers_and_codes(void **state)
          "{\"error\":{\"message\":\"too much\",\"code\":\"context_length_exceeded\"}}", "cerebras",
          "prompt is too long"},
         {"Cerebras, 413 without a body", 413, "", "cerebras", "prompt is too long"},
+        {"MiniMax's code", 200, "{\"base_resp\":{\"status_code\":1039,\"status_msg\":\"TPM\"}}",
+         "minimax", "prompt is too long"},
+        {"FastAPI's sentence", 422, "{\"detail\":\"prompt is too long: 5 tokens > 4 maximum\"}",
+         "openai-lenient", "prompt is too long: 5 tokens > 4 maximum"},
         {"an overflow may have another status", 500,
          "{\"error\":{\"message\":\"prompt too long; exceeded max context length by 5 tokens\"}}",
          "ollama", "prompt is too long"},
@@ -195,6 +204,9 @@ static void never_an_overflow(void **state)
         {429, "context_length_exceeded"},
         {429, "This model's maximum context length is 1 tokens. However, you requested 2 tokens"},
         {400, "too many tokens"},
+        {400, "max_tokens exceeds the limit of 8192"},
+        {400, "input image exceeds the limit of 5 MB"},
+        {503, "Too many tokens in flight, please wait: prompt is too long to queue"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct told t;
@@ -404,12 +416,86 @@ static void retry_after_in_every_form(void **state)
     arena_fini(&a);
 }
 
+/* A field that one model refuses: its name, whoever says it and however. */
+static void unknown_parameters_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        const char *name; /* empty: none */
+    } rows[] = {
+        {"{\"error\":{\"message\":\"Unrecognized request argument supplied: "
+         "top_k\",\"param\":null}}",
+         "top_k"},
+        {"{\"error\":{\"message\":\"Unrecognized request arguments supplied: top_k, min_p\"}}",
+         "top_k"},
+        {"{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"top_k\"],\"msg\":\"Extra "
+         "inputs are not permitted\",\"input\":3}]}",
+         "top_k"},
+        {"{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\",\"seed\"],\"msg\":\"Field "
+         "required\"},{\"loc\":[\"body\",\"stream_options\",\"continuous_usage_stats\"],\"msg\":"
+         "\"extra "
+         "fields not permitted\"}]}",
+         "stream_options"},
+        {"{\"object\":\"error\",\"message\":\"[{'type': 'extra_forbidden', 'loc': ('body', "
+         "'top_k'), 'msg': 'Extra inputs are not permitted', 'input': 3}]\",\"code\":400}",
+         "top_k"},
+        {"{\"error\":\"json: unknown field \\\"top_k\\\"\"}", "top_k"},
+        {"{\"error\":\"unknown field `top_k`, expected one of `messages`, `model` at line 1\"}",
+         "top_k"},
+        {"{\"error\":{\"message\":\"Unsupported parameter: 'max_tokens' is not supported with this "
+         "model. Use 'max_completion_tokens' instead.\",\"param\":\"max_tokens\",\"code\":"
+         "\"unsupported_parameter\"}}",
+         "max_tokens"},
+        {"{\"error\":{\"message\":\"Unsupported value: 'temperature' does not support 0.2 with "
+         "this "
+         "model.\"}}",
+         "temperature"},
+        {"{\"error\":{\"message\":\"Unknown parameter: 'reasoning.max_tokens'.\"}}", "reasoning"},
+        {"{\"error\":{\"message\":\"bad\",\"param\":\"top_k\",\"code\":\"unknown_parameter\"}}",
+         "top_k"},
+        {"{\"error\":{\"message\":\"property 'top_k' is unsupported\"}}", "top_k"},
+        {"{\"error\":{\"message\":\"The parameter `top_k` is not supported by this model\"}}",
+         "top_k"},
+        {"{\"error\":{\"message\":\"\\\"top_k\\\" is not allowed\"}}", "top_k"},
+        {"{\"error\":{\"message\":\"Thinking mode does not support this tool_choice\"}}",
+         "tool_choice"},
+        {"{\"error\":{\"message\":\"Additional properties are not allowed ('top_k' was "
+         "unexpected)\"}}",
+         "top_k"},
+        {"{\"error\":{\"message\":\"create() got an unexpected keyword argument 'top_k'\"}}",
+         "top_k"},
+        {"{\"message\":\"Unrecognized parameter top_k.\"}", "top_k"},
+        {"{\"error\":{\"message\":\"Unknown parameter: 'messages[3].reasoning'.\"}}", "messages"},
+        {"{\"error\":{\"message\":\"temperature must be at most 1\",\"param\":\"temperature\"}}",
+         ""},
+        {"{\"error\":{\"message\":\"Images are not supported by this model\"}}", ""},
+        {"{\"error\":{\"message\":\"Unknown model: x\"}}", ""},
+        {"{\"error\":{\"message\":\"Unknown parameter: ''\"}}", ""},
+        {"{\"error\":{\"message\":\"prompt is too long\",\"param\":\"messages\"}}", ""},
+        {"{\"detail\":[{\"loc\":[\"body\",0],\"msg\":\"Extra inputs are not permitted\"}]}", ""},
+        {"<html>unknown field `x`</html>", ""},
+        {"{}", ""},
+        {"", ""},
+    };
+    struct json_reader json;
+    json_reader_init(&json, 32, 10000, 1);
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct str name = openai_unknown_parameter(str_c(rows[i].body), &json);
+        if (!str_eq(name, str_c(rows[i].name))) {
+            fail_msg("%s: \"%.*s\", expected \"%s\"", rows[i].body, STR_ARG(name), rows[i].name);
+        }
+    }
+    json_reader_fini(&json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_overflow_gets_the_sentence),
         cmocka_unit_test(overflow_by_numbers_and_codes),
         cmocka_unit_test(never_an_overflow),
+        cmocka_unit_test(unknown_parameters_are_named),
         cmocka_unit_test(each_status_has_its_fault),
         cmocka_unit_test(each_shape_gives_its_words),
         cmocka_unit_test(errors_inside_a_200),

@@ -65,7 +65,7 @@ static bool as_expected(const struct vector *v, const struct events_seen *seen)
 
 static void check_vector(const struct vector *v, bool scanning)
 {
-    const struct chat_request request = {.thinking = v->thinking != NULL,
+    const struct chat_request request = {.thinking = v->thinking ? THINKING_ADAPTIVE : THINKING_OFF,
                                          .stop = stops,
                                          .stop_count = scanning ? COUNT_OF(stops) : 0};
     const struct events_run run = {
@@ -515,7 +515,7 @@ static void an_event_above_the_cap_behind_the_end_does_not(void **state)
 static void gathers_the_same_answer(void **state)
 {
     (void)state;
-    const struct chat_request request = {.thinking = true};
+    const struct chat_request request = {.thinking = THINKING_ADAPTIVE};
     const struct events_run run = {.request = &request, .gather = true};
     struct buf out;
     buf_init(&out, 100000);
@@ -540,6 +540,113 @@ static void gathers_the_same_answer(void **state)
     buf_fini(&out);
 }
 
+/* --- vector 34: sizes --- */
+
+static void put_tool(struct buf *out, unsigned index, const char *head, struct str args)
+{
+    buf_add_fmt(out,
+                "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%u,%s\"function\":{"
+                "\"name\":\"Read\",\"arguments\":\"",
+                index, head);
+    buf_add(out, args);
+    buf_add(out, STR("\"}}]}}]}\n\n"));
+}
+
+static void check_large(const char *name, struct buf *upstream, size_t event_max,
+                        struct events_seen *seen)
+{
+    const struct chat_request request = {0};
+    const struct events_run run = {.request = &request, .event_max = event_max};
+    struct buf whole;
+    struct buf cut;
+    buf_init(&whole, (size_t)64 << 20);
+    buf_init(&cut, (size_t)64 << 20);
+    buf_add(upstream, STR(FINISH("stop") USAGE(1, 2) DONE));
+    events_drive(&run, buf_str(upstream), NULL, 0, &whole);
+    events_drive_by(&run, buf_str(upstream), 1000, &cut);
+    if (!events_check(buf_str(&whole), seen) || !str_eq(buf_str(&cut), buf_str(&whole))) {
+        fail_msg("%s: %s", name, seen->why);
+    }
+    buf_fini(upstream);
+    buf_fini(&whole);
+    buf_fini(&cut);
+}
+
+/* A file in one call: a megabyte in pieces of 4 KiB, and then in one line just below the cap. */
+static void large_arguments_pass(void **state)
+{
+    (void)state;
+    static char filler[4096];
+    memset(filler, 'a', sizeof(filler));
+    struct str piece = str_of(filler, sizeof(filler));
+    for (int i = 0; i < 2; i++) {
+        size_t pieces = i == 0 ? 256 : 2047;
+        struct buf upstream;
+        struct buf args;
+        struct events_seen seen;
+        buf_init(&upstream, (size_t)64 << 20);
+        buf_init(&args, (size_t)64 << 20);
+        buf_add(&args, STR("{\\\"a\\\":\\\""));
+        for (size_t j = 0; j < pieces; j++) {
+            buf_add(&args, piece);
+            if (i == 0) {
+                put_tool(&upstream, 0, j == 0 ? "\"id\":\"x\"," : "", buf_str(&args));
+                buf_reset(&args);
+            }
+        }
+        buf_add(&args, STR("\\\"}"));
+        put_tool(&upstream, 0, "", buf_str(&args));
+        check_large("large arguments", &upstream, (size_t)8 << 20, &seen);
+        assert_int_equal(seen.tool_count, 1);
+        assert_int_equal(seen.tools.len, sizeof("Read {'a':''}\n") - 1 + pieces * piece.n);
+        buf_fini(&args);
+        events_seen_fini(&seen);
+    }
+}
+
+static void many_blocks_pass(void **state)
+{
+    (void)state;
+    struct buf upstream;
+    struct events_seen seen;
+    buf_init(&upstream, (size_t)64 << 20);
+    for (unsigned i = 0; i < 2048; i++) {
+        buf_add(&upstream, STR(TEXT("x")));
+        put_tool(&upstream, i, "", STR("{\\\"a\\\":1}"));
+    }
+    check_large("many blocks", &upstream, 0, &seen);
+    assert_int_equal(seen.blocks, 4096);
+    assert_int_equal(seen.tool_count, 2048);
+    assert_int_equal(seen.text.len, 2048);
+    events_seen_fini(&seen);
+}
+
+static void deep_events_fail(void **state)
+{
+    (void)state;
+    const struct chat_request request = {0};
+    const struct events_run run = {.request = &request};
+    struct events_seen seen;
+    struct buf upstream;
+    struct buf out;
+    buf_init(&upstream, 100000);
+    buf_init(&out, 100000);
+    buf_add(&upstream, STR("data: {\"choices\":"));
+    for (int i = 0; i < 100; i++) {
+        buf_add_char(&upstream, '[');
+    }
+    for (int i = 0; i < 100; i++) {
+        buf_add_char(&upstream, ']');
+    }
+    buf_add(&upstream, STR("}\n\n"));
+    events_drive(&run, buf_str(&upstream), NULL, 0, &out);
+    assert_true(events_check(buf_str(&out), &seen));
+    assert_int_equal(seen.end, EVENTS_ERROR);
+    events_seen_fini(&seen);
+    buf_fini(&upstream);
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -553,6 +660,9 @@ int main(void)
         cmocka_unit_test(an_event_above_the_cap_fails),
         cmocka_unit_test(an_event_above_the_cap_behind_the_end_does_not),
         cmocka_unit_test(gathers_the_same_answer),
+        cmocka_unit_test(large_arguments_pass),
+        cmocka_unit_test(many_blocks_pass),
+        cmocka_unit_test(deep_events_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 
 #include "door/keys.h"
 
-#define ROUTES 11
+#define ROUTES 16
 #define KEY    "pk-test-right-key-0123456789"
 
 struct house {
