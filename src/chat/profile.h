@@ -194,8 +194,9 @@ struct profile {
     enum mid_system mid_system;
     bool strict_alternation;     /* no two messages of the same role in a row */
     bool bridge_user_after_tool; /* refuses a user message directly behind a tool message */
-    bool no_empty_assistant; /* refuses an assistant message without text and calls: it is left out (Mistral) */
-    bool cache_salt;         /* takes cache_salt: prefix caches apart by key (vLLM; ruling 54) */
+    bool
+        no_empty_assistant; /* refuses an assistant message without text and calls: it is left out (Mistral) */
+    bool cache_salt; /* takes cache_salt: prefix caches apart by key (vLLM; ruling 54) */
     enum null_content null_content;
     bool usage_excludes_reasoning; /* completion_tokens leaves reasoning out */
     bool

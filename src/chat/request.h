@@ -174,8 +174,8 @@ struct chat_request {
     struct str cache_control; /* top level, raw JSON */
     struct chat_field *extra;
     size_t extra_count;
-    bool context_kept;       /* context_management asks for what happens anyway: nothing is cleared */
-    bool has_images;         /* an image, or a PDF, stands somewhere */
+    bool context_kept; /* context_management asks for what happens anyway: nothing is cleared */
+    bool has_images;   /* an image, or a PDF, stands somewhere */
     unsigned unknown_fields; /* accepted and ignored; counted for the log */
     struct str first_unknown;
 };
