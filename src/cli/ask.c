@@ -53,6 +53,9 @@ static void print_error(struct json_reader *json, struct str body)
     fprintf(stderr, "postern: %.*s\n",
             STR_ARG(plain.len ? buf_str(&plain)
                               : STR("what answers there does not speak the Messages API")));
+    if (str_eq(buf_str(&plain), STR("model: Field required"))) {
+        fprintf(stderr, "There are several models and no default_model: name one with -m.\n");
+    }
     buf_fini(&plain);
 }
 

@@ -176,7 +176,7 @@ int cli_serve(int argc, char **argv)
         {"--listen", NULL, CLI_TEXT, "ADDR", "address and port to serve on, e.g. 127.0.0.1:8080",
          &over.listen},
         {"--admin", NULL, CLI_TEXT, "ADDR", "address and port of /metrics", &over.admin},
-        {"--data", NULL, CLI_TEXT, "DIR", "where files are kept", &over.data},
+        {"--data", NULL, CLI_TEXT, "DIR", "where the gateway keeps its secret", &over.data},
         {"--workers", NULL, CLI_COUNT, "N", "threads (default: one per core)", &over.workers},
         {"--model", NULL, CLI_TEXT, "GGUF", "reserved for the embedded engine", &model},
     };

@@ -133,7 +133,7 @@ static bool bearer_of(struct str value, bool strict, struct str *key)
     return str_ieq(scheme, STR("bearer")) && key->n > 0;
 }
 
-static struct credential find_credential(const struct h1_head *head, bool strict)
+static struct credential find_credential(const struct h1_head *head, bool strict, bool openai)
 {
     struct credential c = {0};
     const struct h1_field *api_key = h1_find(head, STR("x-api-key"));
@@ -154,18 +154,22 @@ static struct credential find_credential(const struct h1_head *head, bool strict
     } else if (authorization) {
         c.fault = refuse(FAULT_AUTHENTICATION, STR("invalid bearer token"));
     } else {
-        c.fault = refuse(FAULT_AUTHENTICATION, STR("x-api-key header is required"));
+        c.fault = refuse(FAULT_AUTHENTICATION, openai ? STR("There is no API key: send the header "
+                                                            "Authorization: Bearer and the key")
+                                                      : STR("x-api-key header is required"));
     }
     return c;
 }
 
-static struct fault check_credential(const struct door_view *v, struct principal *who)
+static struct fault check_credential(const struct door_view *v, const struct route *r,
+                                     struct principal *who)
 {
+    bool openai = r->id == ROUTE_CHAT || r->id == ROUTE_RESPONSES;
     unsigned char hash[32];
     if (v->config->keys_mode == KEYS_OPEN) {
         return (struct fault){0};
     }
-    struct credential c = find_credential(v->head, v->config->compat == COMPAT_STRICT);
+    struct credential c = find_credential(v->head, v->config->compat == COMPAT_STRICT, openai);
     if (!c.found) {
         return c.fault;
     }
@@ -274,7 +278,7 @@ struct verdict door_check(const struct door_view *view, struct arena *a)
     }
     v.fault = check_host(view, a);
     if (v.fault.kind == FAULT_NONE) {
-        v.fault = check_credential(view, &v.who);
+        v.fault = check_credential(view, v.route, &v.who);
     }
     if (v.fault.kind == FAULT_NONE) {
         v.fault = check_media(view);

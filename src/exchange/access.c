@@ -80,6 +80,18 @@ static void put_answer(struct log_line *line, const struct exchange *e)
     log_u64(line, "cache_read_tokens", u->cache_read);
     log_u64(line, "output_tokens", message_output(&e->message));
     log_str(line, "usage", u->input_known && u->output_known ? STR("exact") : STR("estimated"));
+    if (u->thinking > 0) {
+        log_u64(line, "thinking_tokens", u->thinking);
+    }
+    if (e->message.tools_opened > 0) {
+        log_u64(line, "tool_calls", e->message.tools_opened);
+    }
+    if (e->message.tools_dropped > 0) {
+        log_u64(line, "tool_calls_dropped", e->message.tools_dropped);
+    }
+    if (e->message.tool_broken) {
+        log_bool(line, "tool_arguments_broken", true);
+    }
     if (e->message.reason != STOP_NONE) {
         log_str(line, "stop_reason", stop_reason_name(e->message.reason));
     }
@@ -128,6 +140,7 @@ void access_exchange(const struct exchange *e)
     log_str(&line, "message_id", id_str(&e->message_id));
     log_str(&line, "peer", server_peer(e->req));
     log_str(&line, "key", e->key_name);
+    log_str(&line, "path", e->route->path);
     log_bool(&line, "stream", e->chat.stream);
     log_str(&line, "asked_model", str_take(e->chat.model, 128));
     if (e->model) {

@@ -183,6 +183,8 @@ static void refusals_have_anthropics_words(void **state)
 {
     struct house *h = *state;
     expect(h, h->list, "GET /v1/models", 401, "x-api-key header is required");
+    expect(h, h->list, "POST /v1/chat/completions", 401,
+           "There is no API key: send the header Authorization: Bearer and the key");
     expect(h, h->list, "GET /v1/models|x-api-key: no", 401, "invalid x-api-key");
     expect(h, h->list, "GET /v1/models|Authorization: Basic x", 401, "invalid bearer token");
     expect(h, h->list, "GET /v1/models|x-api-key: a|Authorization: Bearer b", 400,
