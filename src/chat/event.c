@@ -307,6 +307,7 @@ static void show_text(struct message *m, struct text text)
 {
     if (!pending_tail_is(m, BLOCK_TEXT) && is_blank(text.raw)) {
         buf_add(&m->held, text.raw);
+        m->overflow |= m->held.failed;
         return;
     }
     if (m->held.len > 0) {

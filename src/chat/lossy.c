@@ -135,7 +135,8 @@ static const struct feature_row features[FEATURE_COUNT] = {
                          "the gateway's own scanner; beside it sent where matches are reported"),
     [FEATURE_USER_ID] = ROW("metadata.user_id", "user", "the end user's id, hashed"),
     [FEATURE_CACHE_CONTROL] = ROW("cache_control", "", "cache breakpoints"),
-    [FEATURE_CONTEXT_MANAGEMENT] = ROW("context_management", "", "edits of the context"),
+    [FEATURE_CONTEXT_MANAGEMENT] =
+        ROW("context_management", "", "edits of the context, but for compaction"),
     [FEATURE_SERVER_SIDE] = ROW("mcp_servers", "", "container, mcp_servers"),
     [FEATURE_HINTS] =
         ROW("service_tier", "",

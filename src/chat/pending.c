@@ -8,9 +8,12 @@
  * every piece, all arguments may come again in the last chunk. resolve() holds the rules of upstreams.md 3.4.
  *
  * The queue is in order of first appearance and its head is the only one that streams. A tool leaves when its arguments
- * are one complete JSON value and something stands behind it, or when the answer ends. Text leaves at once when it
+ * are one complete JSON value and something stands behind it, when the upstream says that it is over, or when the answer ends. Text leaves at once when it
  * reaches the head, so the queue is not empty exactly while a call is unfinished. Sequential upstreams, which is nearly
- * all, thus stream every call live; interleaved ones cost delay for the later calls alone. */
+ * all, thus stream every call live; interleaved ones cost delay for the later calls alone.
+ *
+ * What waits is bounded as a whole, and so is the number of calls: an upstream may be broken, or not mean well. Past
+ * either, m->overflow is set and nothing more is taken. */
 #include <stdlib.h>
 
 #include "base/list.h"
@@ -47,6 +50,10 @@ struct tool_call {
     bool complete; /* the upstream said so */
 };
 
+#define CALLS_MAX 4096
+/* What a segment costs beside its text, here and as events: nobody may queue a million of one byte. */
+#define SEGMENT_COST 1024
+
 struct segment {
     struct list link; /* pending.queue */
     enum block_kind kind;
@@ -59,6 +66,8 @@ struct pending {
     struct list calls;
     struct list queue;
     unsigned count; /* calls that are not dropped */
+    unsigned heard; /* all of them */
+    size_t waiting; /* bytes in the queue and in arguments, with each segment's cost */
 };
 
 /* --- arguments --- */
@@ -119,8 +128,14 @@ static bool is_repetition(const struct tool_call *call, struct str raw)
 
 /* --- which call --- */
 
+/* Null: too many. */
 static struct tool_call *new_call(struct message *m, const struct tool_delta *d)
 {
+    if (m->pending->heard == CALLS_MAX) {
+        m->overflow = true;
+        return NULL;
+    }
+    m->pending->heard++;
     struct tool_call *call = mem_alloc(sizeof(*call));
     struct segment *s = mem_alloc(sizeof(*s));
     call->has_index = d->has_index;
@@ -130,13 +145,14 @@ static struct tool_call *new_call(struct message *m, const struct tool_delta *d)
     buf_init(&call->type, TOOL_ID_MAX);
     buf_init(&call->args, m->hold_max);
     list_push_back(&m->pending->calls, &call->link);
-    call->dropped = m->request->one_tool && m->pending->count > 0;
+    bool ours = d->type.n == 0 || str_eq(d->type, STR("tool_use"));
+    call->dropped = ours && m->request->one_tool && m->pending->count > 0;
     if (call->dropped) {
         m->tools_dropped++;
         free(s);
         return call;
     }
-    m->pending->count++;
+    m->pending->count += ours;
     s->kind = BLOCK_TOOL_USE;
     s->call = call;
     buf_init(&s->text, m->hold_max);
@@ -159,7 +175,9 @@ static struct tool_call *find_call(struct pending *p, const struct tool_delta *d
 
 static struct tool_call *last_call(struct pending *p)
 {
-    return list_empty(&p->calls) ? NULL : CONTAINER_OF(p->calls.prev, struct tool_call, link);
+    struct list *last = p->calls.prev;
+    must(last); /* the head of a list points at itself when there is nothing */
+    return last == &p->calls ? NULL : CONTAINER_OF(last, struct tool_call, link);
 }
 
 static bool says_args(const struct tool_delta *d)
@@ -235,6 +253,7 @@ static void say_args(struct message *m, struct tool_call *call, bool finishing)
     raw.n -= kept;
     memcpy(half, raw.p ? raw.p + raw.n : half, kept);
     message_emit_args(m, (struct text){raw, call->lone});
+    m->pending->waiting -= raw.n;
     buf_reset(&call->args);
     buf_add(&call->args, str_of(half, kept));
 }
@@ -267,7 +286,7 @@ static bool pump_tool(struct message *m, struct segment *s, bool finishing)
     if (call->args.len > 0) {
         say_args(m, call, finishing);
     }
-    if (!finishing && !(more && (call->end.over || call->complete))) {
+    if (!finishing && !call->complete && !(more && call->end.over)) {
         return false;
     }
     close_call(m, call);
@@ -287,6 +306,7 @@ static void pump(struct message *m, bool finishing)
         } else {
             message_emit_whole(m, s->kind, (struct text){buf_str(&s->text), s->lone});
         }
+        m->pending->waiting -= s->kind == BLOCK_TOOL_USE ? 0 : s->text.len + SEGMENT_COST;
         free_segment(s);
     }
 }
@@ -304,9 +324,11 @@ bool pending_tail_is(const struct message *m, enum block_kind kind)
     return m->block_open && m->open_kind == kind;
 }
 
-static void check_room(struct message *m, const struct buf *b)
+/* `bytes` more wait; `b` took them, if it could. */
+static void check_room(struct message *m, const struct buf *b, size_t bytes)
 {
-    m->overflow |= b->failed;
+    m->pending->waiting += bytes;
+    m->overflow |= b->failed || m->pending->waiting > m->hold_max;
 }
 
 void pending_add(struct message *m, enum block_kind kind, struct text text)
@@ -321,7 +343,7 @@ void pending_add(struct message *m, enum block_kind kind, struct text text)
     }
     buf_add(&s->text, text.raw);
     s->lone |= text.lone;
-    check_room(m, &s->text);
+    check_room(m, &s->text, text.raw.n + (joins ? 0 : SEGMENT_COST));
     pump(m, false);
 }
 
@@ -380,14 +402,14 @@ static void take_args(struct message *m, struct tool_call *call, struct text arg
         message_emit_args(m, args);
     } else {
         buf_add(&call->args, args.raw);
-        check_room(m, &call->args);
+        check_room(m, &call->args, args.raw.n);
     }
 }
 
 static void take_delta(struct message *m, const struct tool_delta *d)
 {
     struct tool_call *call = resolve(m, d);
-    if (call->closed || call->dropped) {
+    if (!call || call->closed || call->dropped) {
         return;
     }
     take_names(call, d);

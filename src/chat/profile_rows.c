@@ -306,7 +306,14 @@ const struct profile profile_rows[] = {
      .effort = EFFORT_FORM_HIGH,
      .budget = BUDGET_EFFORT},
 
-    /* Mounts of the Messages API. */
+    /* Mounts of the Messages API. The first is for hosts that nobody knows: what others' mounts refuse stays here (betas and
+     * their fields, server tools, system messages between turns), and thinking goes back whoever signed it. */
+    {.name = NAME("anthropic-lenient"),
+     .anthropic = true,
+     .auth = AUTH_X_API_KEY,
+     .native =
+         NATIVE_ALL & ~(unsigned)(NATIVE_BETAS | NATIVE_SERVER | NATIVE_SYSTEM | NATIVE_DEFER),
+     .count = COUNT_ANTHROPIC},
     {.name = NAME("anthropic"),
      .hosts = NAME("api.anthropic.com"),
      .anthropic = true,

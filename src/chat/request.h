@@ -140,6 +140,28 @@ struct chat_field {
     struct str raw;
 };
 
+/* What a client asks to be left out of the prompt (context_management), in its order; done by chat/edits.h where the
+ * upstream does not do it itself. */
+enum edit_kind {
+    EDIT_CLEAR_THINKING,  /* keep: turns that think */
+    EDIT_CLEAR_TOOL_USES, /* keep: calls */
+    EDIT_OTHER,           /* compaction, and what is not known */
+};
+
+struct chat_edit {
+    enum edit_kind kind;
+    bool keep_all; /* CLEAR_THINKING */
+    uint64_t keep;
+    bool counts_uses;   /* trigger is a number of calls, not of tokens */
+    uint64_t trigger;   /* nothing happens up to here */
+    uint64_t at_least;  /* ... or when fewer tokens than this would be cleared */
+    struct str *spared; /* names of tools */
+    size_t spared_count;
+    bool all_inputs;    /* the inputs of cleared calls go too ... */
+    struct str *inputs; /* ... or those of these tools */
+    size_t input_count;
+};
+
 /* Which wire `extra` speaks. */
 enum chat_door { CHAT_ANTHROPIC, CHAT_OPENAI };
 
@@ -152,6 +174,7 @@ struct chat_request {
     size_t message_count;
     struct chat_tool *tools;
     size_t tool_count;
+    const struct chat_tool **by_name; /* the same, sorted; null: chat_find_tool walks the list */
     enum choice_kind choice;
     struct str choice_name; /* CHOICE_TOOL */
     bool one_tool;          /* disable_parallel_tool_use */
@@ -174,6 +197,9 @@ struct chat_request {
     struct str cache_control; /* top level, raw JSON */
     struct chat_field *extra;
     size_t extra_count;
+    bool edits_asked; /* context_management was given: the answer says what was cleared */
+    struct chat_edit *edits;
+    size_t edit_count;
     bool context_kept; /* context_management asks for what happens anyway: nothing is cleared */
     bool has_images;   /* an image, or a PDF, stands somewhere */
     unsigned unknown_fields; /* accepted and ignored; counted for the log */
@@ -187,5 +213,5 @@ static inline bool chat_shows_thinking(const struct chat_request *r)
            r->thinking == THINKING_DEFAULT;
 }
 
-/* The tool of that name; null. Linear: a list has some dozens. */
+/* The tool of that name; null. */
 const struct chat_tool *chat_find_tool(const struct chat_request *r, struct str name);

@@ -36,30 +36,27 @@ static void derive(const struct seal_key *key, const char *purpose, unsigned cha
 }
 
 /* Tells our signatures from those of another installation, whatever stands under them. */
-static void write_key_id(struct buf *out, const struct seal_key *key)
+struct key_id {
+    char bytes[KEY_ID_LEN];
+};
+
+static struct key_id key_id_of(const struct seal_key *key)
 {
     unsigned char derived[SEAL_KEY_LEN];
+    struct key_id id;
     derive(key, "id", derived);
-    buf_add(out, str_of((const char *)derived, KEY_ID_LEN));
-}
-
-static bool is_our_key(const struct seal_key *key, struct str id)
-{
-    struct buf ours;
-    buf_init(&ours, KEY_ID_LEN);
-    write_key_id(&ours, key);
-    bool same = str_eq(buf_str(&ours), id);
-    buf_fini(&ours);
-    return same;
+    memcpy(id.bytes, derived, sizeof(id.bytes));
+    return id;
 }
 
 static void write_signature(struct buf *out, const struct seal_key *key, enum seal_kind kind,
                             struct str body)
 {
     struct buf bytes;
+    struct key_id id = key_id_of(key);
     buf_init(&bytes, SIZE_MAX / 2);
     buf_add_char(&bytes, (char)kind);
-    write_key_id(&bytes, key);
+    buf_add(&bytes, str_of(id.bytes, sizeof(id.bytes)));
     buf_add(&bytes, body);
     buf_add(out, STR(PREFIX));
     base64_write_url(out, buf_str(&bytes));
@@ -186,35 +183,45 @@ bool seal_is_ours(struct str signature)
     return str_starts(signature, STR(PREFIX));
 }
 
-static enum seal_verdict read_body(const struct seal_key *key, struct str bytes, struct str text,
-                                   enum seal_kind *kind, struct buf *content)
+/* A signature's parts, before anything is proved. */
+struct parts {
+    enum seal_kind kind;
+    struct str body;
+};
+
+/* False: not one of ours. `bytes` backs the parts. */
+static bool take_apart(const struct key_id *id, struct str signature, struct buf *bytes,
+                       struct parts *parts)
 {
-    if (bytes.n < 1 + KEY_ID_LEN || (unsigned char)bytes.p[0] > SEAL_DETAILS ||
-        !is_our_key(key, str_take(str_skip(bytes, 1), KEY_ID_LEN))) {
-        return SEAL_FOREIGN;
+    if (!seal_is_ours(signature) ||
+        !base64_read_url(str_skip(signature, sizeof(PREFIX) - 1), bytes)) {
+        return false;
     }
-    struct str body = str_skip(bytes, 1 + KEY_ID_LEN);
-    *kind = (enum seal_kind)bytes.p[0];
-    if (*kind != SEAL_VISIBLE) {
-        return decrypt(key, *kind, body, content) ? SEAL_VALID : SEAL_FOREIGN;
+    struct str all = buf_str(bytes);
+    if (all.n < 1 + KEY_ID_LEN || (unsigned char)all.p[0] > SEAL_DETAILS ||
+        memcmp(all.p + 1, id->bytes, KEY_ID_LEN) != 0) {
+        return false;
     }
-    if (body.n != MAC_LEN) {
-        return SEAL_FOREIGN;
-    }
-    return mac_fits(key, text, body) ? SEAL_VALID : SEAL_ALTERED;
+    parts->kind = (enum seal_kind)all.p[0];
+    parts->body = str_skip(all, 1 + KEY_ID_LEN);
+    return parts->kind != SEAL_VISIBLE || parts->body.n == MAC_LEN;
 }
 
 enum seal_verdict seal_read(const struct seal_key *key, struct str signature, struct str text,
                             enum seal_kind *kind, struct buf *content)
 {
     struct buf bytes;
+    struct parts parts;
     enum seal_verdict verdict = SEAL_FOREIGN;
-    if (!seal_is_ours(signature)) {
-        return SEAL_FOREIGN;
-    }
+    struct key_id id = key_id_of(key);
     buf_init(&bytes, SIZE_MAX / 2);
-    if (base64_read_url(str_skip(signature, sizeof(PREFIX) - 1), &bytes)) {
-        verdict = read_body(key, buf_str(&bytes), text, kind, content);
+    if (take_apart(&id, signature, &bytes, &parts)) {
+        *kind = parts.kind;
+        if (parts.kind == SEAL_VISIBLE) {
+            verdict = mac_fits(key, text, parts.body) ? SEAL_VALID : SEAL_ALTERED;
+        } else if (decrypt(key, parts.kind, parts.body, content)) {
+            verdict = SEAL_VALID;
+        }
     }
     buf_fini(&bytes);
     return verdict;
@@ -248,47 +255,90 @@ static struct text escaped_copy(struct arena *a, struct str plain)
     return t;
 }
 
-/* False: a visible seal of ours over another text. */
-static bool open_block(const struct seal_key *key, struct chat_block *b, struct arena *a)
-{
-    struct buf content;
+/* What all blocks of one history share: scratch, and the key's name, which costs a hash. */
+struct opener {
+    const struct seal_key *key;
+    struct key_id id;
+    bool has_id; /* most histories need none */
+    struct arena *arena;
+    bool strict;
+    struct buf bytes;
     struct buf text;
-    enum seal_kind kind = SEAL_VISIBLE;
+};
+
+/* A visible seal over another text counts only where someone asked for it (ruling 6): proving it takes two hashes over
+ * every thought of a long history. */
+static bool is_altered(struct opener *o, const struct chat_block *b, struct str body)
+{
+    if (!o->strict) {
+        return false;
+    }
+    buf_reset(&o->text);
+    if (b->kind == BLOCK_THINKING) {
+        json_unescape_text(b->text.raw, &o->text);
+    }
+    return !mac_fits(o->key, buf_str(&o->text), body);
+}
+
+/* False: a visible seal of ours over another text. */
+static bool open_block(struct opener *o, struct chat_block *b)
+{
+    struct parts parts;
     struct str signature = b->kind == BLOCK_REDACTED ? b->text.raw : b->signature.raw;
     if (!seal_is_ours(signature)) {
         return true;
     }
-    buf_init(&content, SIZE_MAX / 2);
-    buf_init(&text, SIZE_MAX / 2);
-    if (b->kind == BLOCK_THINKING) {
-        json_unescape_text(b->text.raw, &text);
+    if (!o->has_id) {
+        o->id = key_id_of(o->key);
+        o->has_id = true;
     }
-    enum seal_verdict verdict = seal_read(key, signature, buf_str(&text), &kind, &content);
-    b->sealed = verdict != SEAL_FOREIGN;
-    if (verdict == SEAL_VALID && kind == SEAL_HIDDEN) {
+    buf_reset(&o->bytes);
+    if (!take_apart(&o->id, signature, &o->bytes, &parts)) {
+        return true;
+    }
+    if (parts.kind == SEAL_VISIBLE) {
+        b->sealed = true;
+        return !is_altered(o, b, parts.body);
+    }
+    buf_reset(&o->text);
+    b->sealed = decrypt(o->key, parts.kind, parts.body, &o->text);
+    if (b->sealed && parts.kind == SEAL_HIDDEN) {
         b->kind = BLOCK_THINKING;
-        b->text = escaped_copy(a, buf_str(&content));
-    } else if (verdict == SEAL_VALID && kind == SEAL_DETAILS) {
-        b->input = arena_copy(a, buf_str(&content));
+        b->text = escaped_copy(o->arena, buf_str(&o->text));
+    } else if (b->sealed) {
+        b->input = arena_copy(o->arena, buf_str(&o->text));
     }
-    buf_fini(&content);
-    buf_fini(&text);
-    return verdict != SEAL_ALTERED;
+    return true;
+}
+
+static bool open_message(struct opener *o, struct chat_message *m, size_t *at)
+{
+    for (size_t k = 0; m->role == ROLE_ASSISTANT && k < m->count; k++) {
+        struct chat_block *b = &m->blocks[k];
+        bool thinks = b->kind == BLOCK_THINKING || b->kind == BLOCK_REDACTED;
+        if (thinks && !open_block(o, b)) {
+            *at = k;
+            return false;
+        }
+    }
+    return true;
 }
 
 bool seal_open_history(const struct seal_key *key, struct chat_request *request, struct arena *a,
                        bool strict, struct str *altered_path)
 {
-    for (size_t i = 0; i < request->message_count; i++) {
-        struct chat_message *m = &request->messages[i];
-        for (size_t k = 0; m->role == ROLE_ASSISTANT && k < m->count; k++) {
-            struct chat_block *b = &m->blocks[k];
-            bool thinks = b->kind == BLOCK_THINKING || b->kind == BLOCK_REDACTED;
-            if (thinks && !open_block(key, b, a) && strict) {
-                *altered_path = arena_fmt(a, "messages.%zu.content.%zu", i, k);
-                return false;
-            }
+    struct opener o = {.key = key, .arena = a, .strict = strict};
+    bool good = true;
+    buf_init(&o.bytes, SIZE_MAX / 2);
+    buf_init(&o.text, SIZE_MAX / 2);
+    for (size_t i = 0; good && i < request->message_count; i++) {
+        size_t at = 0;
+        good = open_message(&o, &request->messages[i], &at);
+        if (!good) {
+            *altered_path = arena_fmt(a, "messages.%zu.content.%zu", i, at);
         }
     }
-    return true;
+    buf_fini(&o.bytes);
+    buf_fini(&o.text);
+    return good;
 }

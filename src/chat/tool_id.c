@@ -82,10 +82,15 @@ static struct str unwrap(struct arena *a, struct str id)
     return found;
 }
 
+static bool is_base62(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
 static bool is_nine(struct str id)
 {
     for (size_t i = 0; i < id.n; i++) {
-        if (!memchr(base62, id.p[i], sizeof(base62) - 1)) {
+        if (!is_base62(id.p[i])) {
             return false;
         }
     }
@@ -118,7 +123,7 @@ static bool is_plain(struct str id)
 {
     for (size_t i = 0; i < id.n; i++) {
         char c = id.p[i];
-        if (!memchr(base62, c, sizeof(base62) - 1) && c != '_' && c != '-') {
+        if (!is_base62(c) && c != '_' && c != '-') {
             return false;
         }
     }

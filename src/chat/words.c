@@ -4,7 +4,7 @@
  * Nothing here may change lightly: a prompt that was cached under the old words is read anew under the new ones. */
 #include "chat/words.h"
 
-static void add_text(struct json_writer *w, struct text text)
+void words_text(struct json_writer *w, struct text text)
 {
     if (text.lone) {
         json_str_add_text(w, text.raw);
@@ -17,7 +17,7 @@ static void add_attribute(struct json_writer *w, struct str name, struct text va
 {
     if (value.raw.n > 0) {
         json_str_add(w, name);
-        add_text(w, value);
+        words_text(w, value);
         json_str_add(w, STR("\""));
     }
 }
@@ -28,7 +28,7 @@ static void add_texts(struct json_writer *w, const struct chat_block *blocks, si
     for (size_t i = 0; i < count; i++) {
         if (blocks[i].kind == BLOCK_TEXT) {
             json_str_add(w, any ? STR("\n") : STR(""));
-            add_text(w, blocks[i].text);
+            words_text(w, blocks[i].text);
             any = true;
         }
     }
@@ -41,7 +41,7 @@ void words_document(struct json_writer *w, const struct chat_block *document)
     add_attribute(w, STR(" context=\""), document->context);
     json_str_add(w, STR(">\n"));
     if (document->source.kind == SOURCE_TEXT) {
-        add_text(w, document->source.data);
+        words_text(w, document->source.data);
     } else {
         add_texts(w, document->blocks, document->count);
     }
@@ -58,8 +58,7 @@ void words_search_result(struct json_writer *w, const struct chat_block *result)
     json_str_add(w, STR("\n</search_result>"));
 }
 
-/* JSON in the open string: escaped once more, lone surrogates replaced first. */
-static void add_json(struct json_writer *w, struct str json)
+void words_json(struct json_writer *w, struct str json)
 {
     if (str_find(json, STR("\\u")) == json.n) {
         json_str_add(w, json);
@@ -117,19 +116,19 @@ void words_functions(struct json_writer *w, const struct chat_request *request,
 void words_reminder(struct json_writer *w, struct text text)
 {
     json_str_add(w, STR("<system-reminder>\n"));
-    add_text(w, text);
+    words_text(w, text);
     json_str_add(w, STR("\n</system-reminder>"));
 }
 
 void words_schema(struct json_writer *w, struct str schema)
 {
     if (schema.n == 0) {
-        json_str_add(w, STR("Answer with one JSON object and nothing else."));
+        json_str_add(w, STR("Answer with one JSON object and with nothing else."));
         return;
     }
-    json_str_add(
-        w, STR("Answer with one JSON value that follows this JSON schema, and nothing else:\n"));
-    add_json(w, schema);
+    json_str_add(w, STR("Answer with one JSON value that fits this JSON Schema, and with nothing "
+                        "else:\n"));
+    words_json(w, schema);
 }
 
 /* --- the billing line --- */

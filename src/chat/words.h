@@ -7,6 +7,10 @@
 #include "chat/request.h"
 #include "json/writer.h"
 
+/* Text as it stood, and JSON inside text: escaped once more, lone surrogates replaced. */
+void words_text(struct json_writer *w, struct text text);
+void words_json(struct json_writer *w, struct str json);
+
 /* <document title="..." context="..."> and its text; <search_result ...>. Images inside are the caller's business. */
 void words_document(struct json_writer *w, const struct chat_block *document);
 void words_search_result(struct json_writer *w, const struct chat_block *result);
@@ -19,7 +23,7 @@ void words_functions(struct json_writer *w, const struct chat_request *request,
 /* A system message in the place where it stood (ruling 8). */
 void words_reminder(struct json_writer *w, struct text text);
 
-/* A JSON schema that the answer must follow. */
+/* A JSON schema that the answer must fit; empty: any object. */
 void words_schema(struct json_writer *w, struct str schema);
 
 /* Escaped text without Claude Code's billing line; empty when there was nothing else (hard cases 98, 99, 141). */

@@ -58,7 +58,8 @@ static void on_timeout(struct timer *t)
     stop(f);
 }
 
-static const struct client_ops ops = {on_head, on_body, on_end, on_fail};
+static const struct client_ops ops = {
+    .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
 
 void fetch_run(struct fetch *f)
 {

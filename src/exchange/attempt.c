@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* attempt.c - one candidate: from the neutral request to bytes on its way.
  *
- *   candidates[attempt] ─▶ open_message (machine, reader, encoder) ─▶ wire->encode ─▶ backend->start
+ *   candidates[attempt] ─▶ edit_context ─▶ open_message (machine, reader, encoder) ─▶ wire->encode ─▶ backend->start
  *
  * A 400 or 422 that names a field as unknown is answered by asking once more without it, and is remembered for that
  * upstream until the configuration changes; one that counts the prompt better than we did, by asking once more with
  * what is left of the window. Neither costs the client its turn, and both are named in x-postern-lossy. */
 #include "base/must.h"
+#include "chat/edits.h"
 #include "dialect/openai/errors.h"
 #include "exchange/exchange_int.h"
 
@@ -127,6 +128,36 @@ static void estimate_input(struct exchange *e)
     e->message.usage.input = (uint64_t)tokens + 1;
 }
 
+bool exchange_edits(const struct chat_request *request, const struct profile *profile)
+{
+    return request->edits_asked && (profile->native & NATIVE_BETAS) == 0;
+}
+
+/* Anew for each candidate: one may edit contexts itself, and another may count tokens otherwise. */
+static void edit_context(struct exchange *e)
+{
+    const struct profile *profile = e->upstream->profile;
+    struct chat_request *copy;
+    struct edits_done done;
+    struct buf said;
+    e->prompt = &e->chat;
+    e->edits_said = STR_NONE;
+    if (!exchange_edits(&e->chat, profile)) {
+        return;
+    }
+    copy = ARENA_NEW(&e->arena, struct chat_request);
+    *copy =
+        edits_apply(&e->chat, profile, exchange_calibration(e)->bytes_per_token, &e->arena, &done);
+    e->prompt = copy;
+    if (done.left_out) {
+        lossy_note(&e->lossy, STR("context_management"), FATE_DROPPED);
+    }
+    buf_init(&said, 65536);
+    anthropic_edits_write(&said, &done);
+    e->edits_said = said.failed ? STR_NONE : arena_copy(&e->arena, buf_str(&said));
+    buf_fini(&said);
+}
+
 void exchange_attempt(struct exchange *e)
 {
     struct fault fault;
@@ -139,6 +170,7 @@ void exchange_attempt(struct exchange *e)
     buf_reset(&e->upstream_error);
     buf_reset(&e->upstream_body);
     exchange_set_state(e, EXCHANGE_TRY);
+    edit_context(e);
     open_message(e);
     (void)buf_room(&e->upstream_body, e->body.len + 512); /* one allocation instead of a ladder */
     e->upstream_body.failed = false;

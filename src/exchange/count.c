@@ -5,6 +5,8 @@
  *                                          ├─ its tokenizer on the translated prompt    ─▶ tokenizer
  *                                          └─ neither, or it fails, or takes too long   ─▶ estimate
  *
+ * Edits of the context (chat/edits.h) are done first; the answer then also says how long the prompt was before.
+ *
  * The estimate divides the translated prompt's bytes by what this model has lately made of a byte (exchange.c
  * calibrates) and adds a fixed cost for each image. It is never 0, never made up, and says what it is in
  * x-postern-count: clients compact their history by this number. Clients ask many times at once, so nothing is queued
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/must.h"
+#include "chat/edits.h"
 #include "exchange/exchange_int.h"
 #include "json/writer.h"
 
@@ -34,6 +37,8 @@ struct count {
     struct arena arena;
     struct buf body;
     struct chat_request chat;
+    bool edits;             /* were asked for, and done here */
+    uint64_t edited_tokens; /* what they cleared */
     struct lossy lossy;
     const struct config_model *model;
     struct upstream *upstream;
@@ -100,6 +105,13 @@ static void answer_count(struct count *c, uint64_t tokens, struct str how)
     json_open_object(&w);
     json_key(&w, STR("input_tokens"));
     json_put_u64(&w, tokens > 0 ? tokens : 1);
+    if (c->edits) {
+        json_key(&w, STR("context_management"));
+        json_open_object(&w);
+        json_key(&w, STR("original_input_tokens"));
+        json_put_u64(&w, (tokens > 0 ? tokens : 1) + c->edited_tokens);
+        json_close_object(&w);
+    }
     json_close_object(&w);
     server_answer(c->req, 200, f.fields, f.count, buf_str(&c->worker->scratch));
     answer_fields_fini(&f);
@@ -195,7 +207,8 @@ static void on_fail(struct client_call *call, enum client_fail how, struct str w
     answer_estimate(c);
 }
 
-static const struct client_ops call_ops = {on_head, on_body, on_end, on_fail};
+static const struct client_ops call_ops = {
+    .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
 
 /* Tokenizer routes stand at the server's root, beside /v1. */
 static struct str root_of(struct str base_path)
@@ -212,6 +225,9 @@ static void start_call(struct count *c, struct str path)
     buf_add(&whole, c->upstream->profile->count == COUNT_ANTHROPIC ? p->path : root_of(p->path));
     buf_add(&whole, path);
     snapshot_head(&c->head, p, c->upstream, buf_str(&whole));
+    if (c->rules.betas.n > 0 && (c->upstream->profile->native & NATIVE_BETAS) != 0) {
+        (void)h1_write_field(&c->head, STR("anthropic-beta"), c->rules.betas);
+    }
     h1_write_field_u64(&c->head, STR("Content-Length"), c->sent.len);
     h1_write_end(&c->head);
     buf_fini(&whole);
@@ -274,6 +290,20 @@ static void weigh(const struct chat_block *blocks, size_t count, struct weight *
     }
 }
 
+/* What is counted is what a model would be given. */
+static void edit_context(struct count *c)
+{
+    const struct profile *profile = c->upstream->profile;
+    const struct config_model *m = c->model;
+    struct edits_done done;
+    c->edits = exchange_edits(&c->chat, profile);
+    if (c->edits) {
+        double scale = c->upstream->models[m - m->provider->models].bytes_per_token;
+        c->chat = edits_apply(&c->chat, profile, scale, &c->arena, &done);
+        c->edited_tokens = done.tokens;
+    }
+}
+
 static bool encode_prompt(struct count *c, struct fault *fault)
 {
     if (c->upstream->profile->anthropic) {
@@ -302,7 +332,11 @@ static void take_request_end(struct answerer *a)
 {
     struct count *c = count_of(a);
     struct fault fault;
-    if (!read_request(c, &fault) || !encode_prompt(c, &fault)) {
+    bool read = read_request(c, &fault);
+    if (read) {
+        edit_context(c);
+    }
+    if (!read || !encode_prompt(c, &fault)) {
         answer_refused(c, &fault);
         return;
     }

@@ -43,6 +43,7 @@ static struct event_sink *open_anthropic(struct exchange *e)
         .request_id = id_str(&e->answerer.request_id),
         .base_resp = e->route->mount == MOUNT_ANTHROPIC,
         .data_only = e->data_only,
+        .context_management = e->edits_said,
     };
     if (e->chat.stream) {
         anthropic_stream_init(&e->writer.stream, &e->answer, &e->worker->events);

@@ -164,7 +164,7 @@ static void set_paused(struct exchange *e, bool paused)
     }
 }
 
-/* Ships the events of this turn. */
+/* Ships the events that have been written since the last time. */
 static void flush_events(struct exchange *e)
 {
     struct buf *out = &e->worker->events;
@@ -182,6 +182,18 @@ static void flush_events(struct exchange *e)
     buf_reset(out);
     set_paused(e, !room);
     loop_timer(loop_of(e), &e->client_timer, exchange_limits(e)->ping_every);
+}
+
+/* ... and ends the answer, in the same write. */
+static void flush_last(struct exchange *e, bool then_close)
+{
+    struct buf *out = &e->worker->events;
+    if (!e->committed) {
+        commit_stream(e);
+    }
+    e->bytes_out += out->len;
+    server_end(e->req, buf_str(out), then_close);
+    buf_reset(out);
 }
 
 static void answer_gathered(struct exchange *e)
@@ -222,8 +234,7 @@ static void answer_fault_event(struct exchange *e)
         message_start(&e->message); /* what fails must have begun */
     }
     message_fail(&e->message, &e->fault);
-    flush_events(e);
-    server_end(e->req, true);
+    flush_last(e, true);
     end_answer(e);
     finish_if_over(e);
 }
@@ -299,8 +310,7 @@ static void finish_message(struct exchange *e)
         cancel_attempt(e); /* the model would go on talking */
     }
     if (e->chat.stream) {
-        flush_events(e);
-        server_end(e->req, false);
+        flush_last(e, false);
     } else if (!e->client->gathered(e, &f)) {
         e->fault = f;
         answer_fault_whole(e);
@@ -366,7 +376,11 @@ void exchange_progress(struct exchange *e, enum upstream_progress progress)
         return;
     }
     watch_upstream(e);
-    if (e->chat.stream) {
+}
+
+void exchange_flush(struct exchange *e)
+{
+    if (e->chat.stream && !e->ended) {
         flush_events(e);
     }
 }

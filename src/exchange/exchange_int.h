@@ -149,8 +149,10 @@ struct exchange {
     struct h1_field cors[DOOR_CORS_MAX];
     unsigned cors_count;
 
-    struct buf body;          /* the request's; given back when the first block opens */
-    struct chat_request chat; /* system and messages are spans of body and go with it */
+    struct buf body;                   /* the request's; given back when the first block opens */
+    struct chat_request chat;          /* system and messages are spans of body and go with it */
+    const struct chat_request *prompt; /* chat, or for this candidate a copy with its edits done */
+    struct str edits_said;             /* what they cleared, raw JSON; empty: nobody asked */
     struct lossy lossy;
 
     struct media media; /* sources by URL that are being fetched */
@@ -244,6 +246,9 @@ struct openai_target exchange_openai_target(const struct snapshot *s, const stru
 struct anthropic_target exchange_anthropic_target(const struct snapshot *s,
                                                   const struct config_model *m);
 
+/* Edits of the context are this gateway's to do: they were asked for, and the upstream does not know them. */
+bool exchange_edits(const struct chat_request *request, const struct profile *profile);
+
 /* --- intake.c: from the last byte of the body to the first attempt --- */
 void exchange_intake(struct exchange *e);
 /* The head's part of the decoder's rules. */
@@ -260,6 +265,8 @@ struct answerer *count_begin(struct worker *w, struct server_req *req,
 /* Backends report here. */
 void exchange_progress(struct exchange *e,
                        enum upstream_progress progress); /* events were pushed into e->message */
+/* Before anybody else writes into worker->events: nothing more comes in this turn. */
+void exchange_flush(struct exchange *e);
 void exchange_attempt_failed(struct exchange *e, const struct fault *fault);
 void exchange_attempt_ended(
     struct exchange *e); /* the backend is finished and holds nothing any more */

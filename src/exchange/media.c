@@ -345,7 +345,8 @@ static void on_head(struct client_call *call, const struct h1_head *head)
     }
 }
 
-static const struct client_ops ops = {on_head, on_body, on_end, on_fail};
+static const struct client_ops ops = {
+    .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_fail = on_fail};
 
 /* --- the request --- */
 

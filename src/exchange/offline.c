@@ -97,6 +97,7 @@ static void step(struct timer *t)
         loop_timer(e->worker->loop, t, STEP_NS);
     }
     exchange_progress(e, e->wire->feed(e, buf_str(&chunk)));
+    exchange_flush(e);
     if (last) {
         exchange_attempt_ended(e);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* upstream.c - the backend that is a server over HTTP, whichever wire it speaks.
  *
- *   client_start ─▶ on_head ─┬─ 2xx: on_body ─▶ wire->feed ─▶ exchange_progress
+ *   client_start ─▶ on_head ─┬─ 2xx: on_body* ─▶ wire->feed ─▶ exchange_progress
+ *                            │       on_lull ─▶ exchange_flush
  *                            └─ else: the body is gathered (bounded) ─▶ wire->refusal ─▶ exchange_attempt_failed
  *
  * An exchange may end, fail over or be cancelled inside exchange_progress; after such a call nothing here touches the
@@ -104,7 +105,13 @@ static void on_fail(struct client_call *call, enum client_fail how, struct str w
     exchange_attempt_failed(e, &f);
 }
 
-static const struct client_ops call_ops = {on_head, on_body, on_end, on_fail};
+/* The events of one read leave in one write: an upstream that is ahead of us sends many at once. */
+static void on_lull(struct client_call *call)
+{
+    exchange_flush(exchange_of(call));
+}
+
+static const struct client_ops call_ops = {on_head, on_body, on_end, on_fail, on_lull};
 
 static void start(struct exchange *e)
 {

@@ -28,7 +28,7 @@ static bool encode_openai(struct exchange *e, struct fault *fault)
     target.window_clamped = &e->message.window_clamped;
     target.user_key = e->user_key;
     target.cache_salt = e->cache_salt;
-    return openai_encode(&e->chat, &target, &e->arena, &e->upstream_body, &e->lossy, fault);
+    return openai_encode(e->prompt, &target, &e->arena, &e->upstream_body, &e->lossy, fault);
 }
 
 static void open_openai(struct exchange *e)
@@ -95,7 +95,7 @@ const struct wire_ops wire_openai = {
 static bool encode_anthropic(struct exchange *e, struct fault *fault)
 {
     struct anthropic_target target = exchange_anthropic_target(e->snapshot, e->model);
-    return anthropic_encode(&e->chat, &target, &e->arena, &e->upstream_body, &e->lossy, fault);
+    return anthropic_encode(e->prompt, &target, &e->arena, &e->upstream_body, &e->lossy, fault);
 }
 
 static void open_anthropic(struct exchange *e)

@@ -207,6 +207,13 @@ static void take_body(struct client_conn *c)
     call->ops->on_body(call, c->reader.body);
 }
 
+static void take_lull(struct client_conn *c)
+{
+    if (c->state == CLIENT_S_BODY && c->call->ops->on_lull) {
+        c->call->ops->on_lull(c->call);
+    }
+}
+
 /* The answer is complete; `surplus` bytes lie behind it. */
 static void take_end(struct client_conn *c, size_t surplus)
 {
@@ -231,7 +238,7 @@ static void on_bytes(void *owner, struct str bytes)
     while (c->state != CLIENT_S_CLOSED) {
         enum h1_event event = h1_read(&c->reader, &bytes, c->pool->head);
         switch (event) {
-        case H1_MORE: return;
+        case H1_MORE: take_lull(c); return;
         case H1_HEAD: take_head(c); break;
         case H1_BODY: take_body(c); break;
         case H1_END:

@@ -41,6 +41,9 @@ struct client_ops {
     void (*on_body)(struct client_call *call, struct str bytes);
     void (*on_end)(struct client_call *call);
     void (*on_fail)(struct client_call *call, enum client_fail how, struct str why);
+    /* May be null. What one read brought is used up and the body goes on: whatever on_body has put aside to send together
+     * goes now. Not before on_end or on_fail. */
+    void (*on_lull)(struct client_call *call);
 };
 
 /* Embedded by the caller; zero before the first use. */

@@ -107,5 +107,5 @@ void server_begin(struct server_req *req, unsigned status, const struct h1_field
                   unsigned count);
 /* One chunk from up to 6 parts. False: the queue is at the high mark; stop until on_drained. */
 bool server_send(struct server_req *req, const struct str *parts, unsigned count);
-/* The last chunk. then_close: the connection ends here (after an error event). on_done follows. */
-void server_end(struct server_req *req, bool then_close);
+/* The last bytes, or none, and the end. then_close: the connection ends here (after an error event). on_done follows. */
+void server_end(struct server_req *req, struct str last, bool then_close);

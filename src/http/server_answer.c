@@ -4,7 +4,7 @@
  *   server_answer                head and body in one write
  *   server_begin   head is held ─┬─ server_send   head and first chunk in one write
  *                                └─ end of turn   head alone
- *   server_end     last chunk; with nothing sent before, it leaves together with the head
+ *   server_end     the last bytes and the last chunk in one write, together with a head that is still held
  *
  * Who ends the connection is settled when the head is written, because the head says it:
  * `Connection: close` stands there exactly when this side is going to close. Reasons: the client
@@ -188,17 +188,30 @@ bool server_send(struct server_req *req, const struct str *parts, unsigned count
     return has_room(c);
 }
 
-void server_end(struct server_req *req, bool then_close)
+void server_end(struct server_req *req, struct str last, bool then_close)
 {
     struct server_conn *c = req->conn;
     must(c->busy && c->stream && c->out == SERVER_OUT_OPEN);
+    struct str all[4]; /* the head, the prefix, the bytes, their end and the last chunk */
+    char prefix[H1_CHUNK_PREFIX_MAX];
+    unsigned used = 1;
+    bool framed = c->chunked && !req->head_only;
     if (then_close) {
         c->close_after = true;
     }
+    req->body_sent += last.n;
     set_marks(c, 1, 0);
-    if (c->chunked && !req->head_only) {
-        struct str parts[2] = {STR_NONE, H1_CHUNK_LAST};
-        write_parts(c, parts, 2);
+    if (last.n > 0 && framed) {
+        all[used++] = str_of(prefix, h1_chunk_prefix(prefix, last.n));
+    }
+    if (last.n > 0 && !req->head_only) {
+        all[used++] = last;
+    }
+    if (framed) {
+        all[used++] = last.n > 0 ? STR("\r\n0\r\n\r\n") : H1_CHUNK_LAST;
+    }
+    if (used > 1) {
+        write_parts(c, all, used);
     } else {
         server_conn_flush_held(c);
     }

@@ -111,10 +111,12 @@ void json_pick(struct json object, const struct str *names, struct json *out, si
     }
     const struct json_node *nodes = object.doc->nodes;
     for (uint32_t at = object.at + 1; at < o->next; at = nodes[at + 1].next) {
-        for (size_t i = 0; i < count; i++) {
-            if (node_is(object, &nodes[at], names[i]) && !out[i].doc) {
-                out[i] = (struct json){object.doc, at + 1};
-            }
+        size_t i = 0;
+        while (i < count && !node_is(object, &nodes[at], names[i])) {
+            i++;
+        }
+        if (i < count && !out[i].doc) {
+            out[i] = (struct json){object.doc, at + 1};
         }
     }
 }

@@ -128,7 +128,7 @@ size_t json_offset(struct json v);
 /* Absent when it is no object or has no such key. The key in plain bytes. A walk over the members;
  * where duplicates are allowed, the first. */
 struct json json_get(struct json object, struct str key);
-/* json_get for several names in one walk: out[i] is what json_get gives for names[i]. */
+/* json_get for several names, no two the same, in one walk: out[i] is what json_get gives for names[i]. */
 void json_pick(struct json object, const struct str *names, struct json *out, size_t count);
 /* Members or elements, by walking over them. */
 size_t json_count(struct json container);

@@ -157,6 +157,28 @@ static void put_tools(struct buf *out, const struct chat_request *r)
     }
 }
 
+static void put_edits(struct buf *out, const struct chat_request *r)
+{
+    static const char *const kinds[] = {"thinking", "uses", "other"};
+    for (size_t i = 0; i < r->edit_count; i++) {
+        const struct chat_edit *e = &r->edits[i];
+        buf_add_fmt(out, " edit(%s%s keep=%llu", kinds[e->kind], e->keep_all ? " all" : "",
+                    (unsigned long long)e->keep);
+        if (e->kind == EDIT_CLEAR_TOOL_USES) {
+            buf_add_fmt(out, " from=%llu%s least=%llu%s", (unsigned long long)e->trigger,
+                        e->counts_uses ? " uses" : "", (unsigned long long)e->at_least,
+                        e->all_inputs ? " inputs" : "");
+        }
+        for (size_t k = 0; k < e->spared_count; k++) {
+            buf_add_fmt(out, " -%.*s", STR_ARG(e->spared[k]));
+        }
+        for (size_t k = 0; k < e->input_count; k++) {
+            buf_add_fmt(out, " {}%.*s", STR_ARG(e->inputs[k]));
+        }
+        buf_add_fmt(out, ")");
+    }
+}
+
 static void put_rest(struct buf *out, const struct chat_request *r, const struct lossy *lossy)
 {
     if (r->user_id.raw.n > 0) {
@@ -165,6 +187,7 @@ static void put_rest(struct buf *out, const struct chat_request *r, const struct
     if (r->cache_control.n > 0) {
         buf_add_fmt(out, " *");
     }
+    put_edits(out, r);
     if (r->context_kept) {
         buf_add_fmt(out, " context_kept");
     }

@@ -197,6 +197,15 @@ static bool take_unmapped(struct decoder *d, const struct path *at, struct json 
     return decode_refuse_at(d, at, "this gateway cannot carry this field");
 }
 
+/* Only some upstreams have what it takes; the encoder of the others refuses it by name. */
+static bool take_server_side(struct decoder *d, const struct path *at, struct json v, void *to)
+{
+    bool list = json_type(v) == JSON_ARRAY || json_type(v) == JSON_OBJECT;
+    bool empty =
+        (list && json_count(v) == 0) || (json_type(v) == JSON_STRING && json_text(v).n == 0);
+    return empty || take_extra(d, at, v, to);
+}
+
 static bool take_compaction(struct decoder *d, const struct path *at, struct json v, void *to)
 {
     return d->rules.count || take_unmapped(d, at, v, to);
@@ -258,7 +267,8 @@ static const struct field fields[] = {
     PLAIN("inference_geo", take_extra_string, NULLABLE | NOT_COUNTED, 0, FATE_EXACT, "string",
           TRAVELS),
     BETA("context_management", decode_take_context, NULLABLE,
-         "context-management-2025-06-27,compact-2026-01-12", FATE_EXACT, "object", TRAVELS),
+         "context-management-2025-06-27,compact-2026-01-12", FATE_EMULATED, "object",
+         "edits: clear_thinking, clear_tool_uses; compact is dropped"),
     BETA("safeguards", take_extra, NULLABLE | NOT_COUNTED,
          "dangerous-tool-use-2026-09-03,afk-mode-2026-01-31", FATE_EXACT, "array", TRAVELS),
     PLAIN("diagnostics", take_extra_object, NULLABLE | NOT_COUNTED, 0, FATE_EXACT, "object",
@@ -271,11 +281,11 @@ static const struct field fields[] = {
          "any"),
     BETA("billing_policy", take_hint, NULLABLE, "user-profiles-billing-2026-10-01", FATE_DROPPED,
          "object", "any"),
-    BETA("mcp_servers", take_unmapped, NULLABLE,
+    BETA("mcp_servers", take_server_side, NULLABLE,
          "mcp-client-2025-11-20,mcp-client-2025-04-04,mcp-client-2026-09-15", FATE_REFUSED, "array",
-         "absent or empty"),
-    PLAIN("container", take_unmapped, NULLABLE | NOT_COUNTED, 0, FATE_REFUSED, "string or object",
-          "absent or empty"),
+         "absent or empty, but for upstreams that have it"),
+    PLAIN("container", take_server_side, NULLABLE | NOT_COUNTED, 0, FATE_REFUSED,
+          "string or object", "absent or empty, but for upstreams that have it"),
     BETA("compaction", take_compaction, NULLABLE, "compact-2026-09-04", FATE_REFUSED, "object",
          "absent or empty; ignored by count_tokens"),
     BETA("thread", decode_take_thread, NULLABLE | NOT_COUNTED, "message-threads-2026-08-12",

@@ -4,6 +4,7 @@
  *   decode.c    the top-level table and its walk
  *   members.c   one object: its members by table, scalars, paths, refusals
  *   settings.c  thinking, output_config, metadata and other objects at the top level
+ *   context.c   context_management
  *   turns.c     the list of messages
  *   blocks.c    content blocks
  *   sources.c   where images and documents come from

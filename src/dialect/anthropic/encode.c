@@ -2,8 +2,8 @@
 /* encode.c - what a stream and a body share: the Message object's parts, and errors.
  *
  * The exact shapes are anthropic-api.md 3 and 4.3. Old accumulators break on a missing key (usage.cache_creation,
- * stop_details), so none is ever left out, but for one: `citations` on a text block, whose null the AI SDK refuses
- * (docs/decisions/006). */
+ * stop_details), so none is ever left out, but for two: `citations` on a text block, whose null the AI SDK refuses
+ * (docs/decisions/006), and `context_management`, which only who asked for edits gets. */
 #include "dialect/anthropic/encode.h"
 
 #include "dialect/anthropic/encode_int.h"
@@ -115,6 +115,42 @@ void anthropic_put_head(struct json_writer *w, const struct anthropic_answer *a)
     json_put_str(w, STR("assistant"));
     json_key(w, STR("model"));
     json_put_str(w, a->model);
+}
+
+/* Only for who asked: the one key that is not always there. */
+void anthropic_put_context(struct json_writer *w, const struct anthropic_answer *a)
+{
+    if (a->context_management.n > 0) {
+        json_key(w, STR("context_management"));
+        json_put_raw(w, a->context_management);
+    }
+}
+
+static void put_edit(struct json_writer *w, const struct edit_done *done)
+{
+    bool thinking = done->kind == EDIT_CLEAR_THINKING;
+    json_open_object(w);
+    json_key(w, STR("type"));
+    json_put_str(w, thinking ? STR("clear_thinking_20251015") : STR("clear_tool_uses_20250919"));
+    json_key(w, thinking ? STR("cleared_thinking_turns") : STR("cleared_tool_uses"));
+    json_put_u64(w, done->count);
+    json_key(w, STR("cleared_input_tokens"));
+    json_put_u64(w, done->tokens);
+    json_close_object(w);
+}
+
+void anthropic_edits_write(struct buf *out, const struct edits_done *done)
+{
+    struct json_writer w;
+    json_writer_init(&w, out);
+    json_open_object(&w);
+    json_key(&w, STR("applied_edits"));
+    json_open_array(&w);
+    for (size_t i = 0; i < done->count; i++) {
+        put_edit(&w, &done->items[i]);
+    }
+    json_close_array(&w);
+    json_close_object(&w);
 }
 
 /* --- errors --- */

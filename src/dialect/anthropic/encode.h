@@ -5,16 +5,21 @@
  * index of their own: the machine in chat/event.h numbers and orders. */
 #pragma once
 #include "base/buf.h"
+#include "chat/edits.h"
 #include "chat/event.h"
 
 /* What is the same in every answer of one exchange. */
 struct anthropic_answer {
-    struct str message_id; /* msg_... */
-    struct str model;      /* the public id of the model that answers (ruling 14) */
-    struct str request_id; /* req_..., for error events */
-    bool base_resp;        /* the /anthropic mount (ruling 47) */
-    bool data_only;        /* x-postern-stream-style: data (ruling 56) */
+    struct str message_id;         /* msg_... */
+    struct str model;              /* the public id of the model that answers (ruling 14) */
+    struct str request_id;         /* req_..., for error events */
+    bool base_resp;                /* the /anthropic mount (ruling 47) */
+    bool data_only;                /* x-postern-stream-style: data (ruling 56) */
+    struct str context_management; /* raw JSON, written at the end; empty: left out */
 };
+
+/* {"applied_edits":[...]} */
+void anthropic_edits_write(struct buf *out, const struct edits_done *done);
 
 struct anthropic_stream {
     struct event_sink sink;

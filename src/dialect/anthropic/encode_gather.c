@@ -146,9 +146,7 @@ static void gather_close(struct anthropic_gather *g, const struct chat_event *e)
         buf_add(&g->blocks, STR("\",\"citations\":"));
         buf_add(&g->blocks, buf_str(&g->citations));
         buf_add(&g->blocks, STR("]}"));
-    } else if (e->block == BLOCK_TEXT) {
-        buf_add(&g->blocks, STR("\"}"));
-    } else if (e->block == BLOCK_THINKING) {
+    } else if (e->block == BLOCK_TEXT || e->block == BLOCK_THINKING) {
         buf_add(&g->blocks, STR("\"}"));
     }
 }
@@ -178,6 +176,7 @@ static void gather_stop(struct anthropic_gather *g, const struct chat_event *e)
     anthropic_put_null(&w, STR("diagnostics"));
     json_key(&w, STR("usage"));
     anthropic_put_usage(&w, e->usage, e->usage->output);
+    anthropic_put_context(&w, g->answer);
     if (g->answer->base_resp) {
         json_key(&w, STR("base_resp"));
         json_put_raw(&w, STR("{\"status_code\":0,\"status_msg\":\"success\"}"));

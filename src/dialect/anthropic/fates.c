@@ -119,7 +119,7 @@ enum fate anthropic_fate(const struct profile *p, enum feature feature)
     case FEATURE_STOP: return carried(p, NATIVE_STOP, FATE_TRANSLATED);
     case FEATURE_USER_ID: return carried(p, NATIVE_METADATA, FATE_DROPPED);
     case FEATURE_CACHE_CONTROL: return carried(p, NATIVE_CACHE_CONTROL, FATE_DROPPED);
-    case FEATURE_CONTEXT_MANAGEMENT: return carried(p, NATIVE_BETAS, FATE_DROPPED);
+    case FEATURE_CONTEXT_MANAGEMENT: return carried(p, NATIVE_BETAS, FATE_EMULATED);
     case FEATURE_SERVER_SIDE: return carried(p, NATIVE_SERVER, FATE_REFUSED);
     case FEATURE_HINTS: return carried(p, NATIVE_BETAS, FATE_DROPPED);
     case FEATURE_SEED:

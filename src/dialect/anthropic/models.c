@@ -27,8 +27,6 @@ static void put_count_or_null(struct json_writer *w, struct str key, uint64_t va
     }
 }
 
-static const struct str context_edits[] = {
-    {"clear_thinking_20251015", 23}, {"clear_tool_uses_20250919", 24}, {"compact_20260112", 16}};
 static const struct str efforts[] = {
     {"low", 3}, {"medium", 6}, {"high", 4}, {"xhigh", 5}, {"max", 3}};
 static const struct str server_tools[] = {{"web_search", 10}, {"code_execution", 14}};
@@ -70,6 +68,19 @@ static void put_thinking(struct json_writer *w, unsigned can)
     json_close_object(w);
 }
 
+/* Done here where the upstream does not (chat/edits.h). */
+static void put_context_edits(struct json_writer *w)
+{
+    json_key(w, STR("context_management"));
+    json_open_object(w);
+    json_key(w, STR("supported"));
+    json_put_bool(w, true);
+    put_supported(w, STR("clear_thinking_20251015"), true);
+    put_supported(w, STR("clear_tool_uses_20250919"), true);
+    put_supported(w, STR("compact_20260112"), false);
+    json_close_object(w);
+}
+
 static void put_capabilities(struct json_writer *w, unsigned can)
 {
     bool serves = (can & ANTHROPIC_SERVES) != 0;
@@ -81,7 +92,7 @@ static void put_capabilities(struct json_writer *w, unsigned can)
     put_supported(w, STR("image_input"), (can & ANTHROPIC_SEES) != 0);
     put_supported(w, STR("pdf_input"), (can & ANTHROPIC_READS_PDF) != 0);
     put_supported(w, STR("structured_outputs"), (can & ANTHROPIC_FORMATS) != 0);
-    put_group(w, STR("context_management"), false, context_edits, COUNT_OF(context_edits));
+    put_context_edits(w);
     put_group(w, STR("effort"), (can & ANTHROPIC_EFFORT) != 0, efforts, COUNT_OF(efforts));
     put_group(w, STR("server_tools"), serves, server_tools, COUNT_OF(server_tools));
     put_thinking(w, can);

@@ -212,11 +212,13 @@ static bool refuse_orphan(struct decoder *d, const struct chat_block *result)
 static bool refuse_missing(struct decoder *d, const struct entry *calls, size_t count)
 {
     struct buf ids;
-    const struct entry *first = NULL;
+    const struct entry *first = calls;
+    while (first->match) {
+        first++; /* one of them is unanswered: that is why we are here */
+    }
     buf_init(&ids, 4096);
     for (size_t i = 0; i < count; i++) {
         if (!calls[i].match) {
-            first = first ? first : &calls[i];
             buf_add(&ids, ids.len ? STR(", ") : STR(""));
             buf_add(&ids, str_take(calls[i].id, 256));
         }
@@ -302,6 +304,7 @@ static void drop_results(struct chat_message *m)
 /* The matched results, in the order of their calls, to the front of the round's first user message. */
 static void arrange(struct decoder *d, const struct round *r, const struct entry *results)
 {
+    must(r->first); /* matched results stand in a message */
     struct chat_block *all = ARENA_ARRAY(d->arena, r->calls + r->first->count, struct chat_block);
     for (size_t i = 0; i < r->results; i++) {
         const struct entry *call = results[i].match;
@@ -336,11 +339,15 @@ static bool check_position(struct decoder *d, const struct round *r)
     if (leading == r->results) {
         return true;
     }
-    for (size_t i = 0; i < r->calls; i++) { /* those that are in their place are no complaint */
-        for (size_t k = 0; k < leading && !calls[i].match; k++) {
-            calls[i].match = str_eq(r->first->blocks[k].id, calls[i].id) ? &calls[i] : NULL;
-        }
+    /* Those that are in their place are no complaint. One by one, as everywhere: equal ids would else all seem answered. */
+    struct entry *results = ARENA_ARRAY(d->arena, leading, struct entry);
+    for (size_t k = 0; k < leading; k++) {
+        results[k] = (struct entry){r->first->blocks[k].id, &r->first->blocks[k], k, NULL};
     }
+    sort(calls, r->calls, compare_entries);
+    sort(results, leading, compare_entries);
+    match(calls, r->calls, results, leading);
+    sort(calls, r->calls, compare_orders);
     return refuse_missing(d, calls, r->calls);
 }
 

@@ -329,14 +329,13 @@ static void lose_field(struct request_writer *r, struct str name, enum feature f
                        enum fate fate)
 {
     bool user = feature == FEATURE_USER_ID && r->request->user_id.raw.n > 0;
-    bool kept = feature == FEATURE_CONTEXT_MANAGEMENT && r->request->context_kept;
     if (fate == FATE_REFUSED) {
         request_refuse(
             r, arena_fmt(r->arena, "%.*s: This model has nothing to run it with", STR_ARG(name)));
     } else if (user) {
         request_note(r, FEATURE_USER_ID);
-    } else if (r->lossy && !kept) {
-        lossy_note(r->lossy, name, FATE_DROPPED);
+    } else if (r->lossy) {
+        lossy_note(r->lossy, name, fate);
     }
 }
 

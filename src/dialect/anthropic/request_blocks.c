@@ -131,10 +131,22 @@ static bool put_whole(struct request_writer *r, const struct chat_block *b)
     return true;
 }
 
+static enum feature image_feature(const struct request_writer *r, const struct chat_block *b)
+{
+    switch (b->source.kind) {
+    case SOURCE_URL: return FEATURE_IMAGE_URL;
+    case SOURCE_FILE: return FEATURE_IMAGE_FILE;
+    case SOURCE_BASE64:
+    case SOURCE_TEXT:
+    case SOURCE_BLOCKS: break;
+    }
+    return r->in_result ? FEATURE_RESULT_IMAGE : FEATURE_IMAGE;
+}
+
 static void put_image(struct request_writer *r, const struct chat_block *b)
 {
     if (!request_has(r, NATIVE_IMAGES) || !r->target->vision) {
-        put_note(r, FEATURE_IMAGE, STR(NO_IMAGES));
+        put_note(r, image_feature(r, b), STR(NO_IMAGES));
     } else if (b->source.kind == SOURCE_FILE &&
                !(request_has(r, NATIVE_SERVER) && put_whole(r, b))) {
         refuse_or_note(r, FEATURE_IMAGE_FILE, STR(NO_FILES));
@@ -199,7 +211,7 @@ static void put_document(struct request_writer *r, const struct chat_block *b)
     if (!native && textual) {
         put_in_words(r, b);
     } else if (!native) {
-        put_note(r, FEATURE_PDF, STR(NO_PDF));
+        put_note(r, remote ? FEATURE_PDF_URL : FEATURE_PDF, STR(NO_PDF));
     } else if (!textual && remote && !request_has(r, NATIVE_SERVER)) {
         refuse_or_note(r, FEATURE_PDF_URL, STR(NO_ADDRESS));
     } else if (textual && (!plain || b->raw.n == 0)) {
@@ -211,16 +223,32 @@ static void put_document(struct request_writer *r, const struct chat_block *b)
 
 /* --- tool calls and results --- */
 
-static struct str upstream_id(struct request_writer *r, struct str id, struct str name)
+/* A result has its call's number: that stands in the assistant's turn before. */
+static struct str result_id(struct request_writer *r, const struct chat_block *b)
 {
-    return tool_id_for_upstream(r->arena, r->profile->ids, id, name, r->calls);
+    const struct chat_request *q = r->request;
+    size_t at = r->message;
+    size_t number = r->calls;
+    while (at > 0 && q->messages[at].role != ROLE_ASSISTANT) {
+        at--;
+    }
+    const struct chat_message *turn = &q->messages[at];
+    for (size_t i = turn->count; i-- > 0;) {
+        if (turn->blocks[i].kind == BLOCK_TOOL_USE) {
+            number--;
+            if (str_eq(turn->blocks[i].id, b->id)) {
+                break;
+            }
+        }
+    }
+    return tool_id_for_upstream(r->arena, r->profile->ids, b->id, b->name, number);
 }
 
 static void put_call(struct request_writer *r, const struct chat_block *b)
 {
     open_block(r, STR("tool_use"));
     json_key(&r->w, STR("id"));
-    json_put_str(&r->w, upstream_id(r, b->id, b->name));
+    json_put_str(&r->w, tool_id_for_upstream(r->arena, r->profile->ids, b->id, b->name, r->calls));
     json_key(&r->w, STR("name"));
     json_put_str(&r->w, b->name);
     json_key(&r->w, STR("input"));
@@ -253,9 +281,11 @@ static void put_result_content(struct request_writer *r, const struct chat_block
     if (needs_error_prefix(r, b)) {
         put_words(r, STR("Error:"));
     }
+    r->in_result = true;
     for (size_t i = 0; i < b->count; i++) {
         i += request_put_block(r, b->blocks, b->count, i);
     }
+    r->in_result = false;
     json_close_array(&r->w);
 }
 
@@ -263,7 +293,7 @@ static void put_result(struct request_writer *r, const struct chat_block *b)
 {
     open_block(r, STR("tool_result"));
     json_key(&r->w, STR("tool_use_id"));
-    json_put_str(&r->w, upstream_id(r, b->id, b->name));
+    json_put_str(&r->w, result_id(r, b));
     if (b->given || b->count > 0 || needs_error_prefix(r, b)) {
         put_result_content(r, b);
     }
@@ -302,9 +332,14 @@ static size_t put_references(struct request_writer *r, const struct chat_block *
 
 /* A server that checks signatures refuses ours, and thinking without any; every other takes the text, whoever signed it
  * (ruling 6). */
+bool request_is_unsigned(const struct chat_block *thinking)
+{
+    return thinking->sealed || thinking->signature.raw.n == 0;
+}
+
 static bool is_refused_thinking(const struct request_writer *r, const struct chat_block *b)
 {
-    return request_has(r, NATIVE_SIGNED) && (b->sealed || b->signature.raw.n == 0);
+    return request_has(r, NATIVE_SIGNED) && request_is_unsigned(b);
 }
 
 static bool is_refused_redacted(const struct request_writer *r, const struct chat_block *b)
@@ -434,9 +469,17 @@ static void put_rebuilt_tool(struct request_writer *r, const struct chat_tool *t
     json_close_object(&r->w);
 }
 
+/* With whatever nobody here knows in it, where the mount knows all that we do. */
+static bool goes_whole(const struct request_writer *r, const struct chat_tool *t)
+{
+    unsigned all = NATIVE_SERVER | NATIVE_BETAS | NATIVE_DEFER | NATIVE_CACHE_CONTROL;
+    unsigned needs = t->kind == TOOL_CUSTOM ? all : NATIVE_SERVER;
+    return t->raw.n > 0 && (r->profile->native & needs) == needs;
+}
+
 static void put_tool(struct request_writer *r, const struct chat_tool *t)
 {
-    if (request_has(r, NATIVE_SERVER) && t->raw.n > 0) {
+    if (goes_whole(r, t)) {
         json_put_raw(&r->w, t->raw);
     } else if (t->kind != TOOL_SERVER) {
         put_rebuilt_tool(r, t);

@@ -13,7 +13,7 @@ struct request_plan {
     bool only_chosen;     /* a named tool becomes the only one, and any of them must be called */
     bool choice_in_words; /* the last turn asks for the call */
     bool no_tools;        /* "none", where the mount does not know the word */
-    bool cost_thinking;   /* a forced choice is refused while thinking */
+    bool cost_thinking;   /* a forced choice, or what is lost of a tool loop, rules it out */
 };
 
 struct request_writer {
@@ -29,6 +29,7 @@ struct request_writer {
     bool counting;
     size_t message; /* that is being written, for paths */
     size_t calls;   /* tool calls written so far */
+    bool in_result; /* a tool_result is open */
     uint64_t max_tokens;
 };
 
@@ -46,6 +47,8 @@ void request_put_thinking(struct request_writer *r);
 void request_put_output_config(struct request_writer *r);
 
 /* --- request_blocks.c --- */
+/* Not signed by the upstream: thinking of ours, or of nobody's. */
+bool request_is_unsigned(const struct chat_block *thinking);
 void request_put_text(struct request_writer *r, const struct chat_block *b, struct text text);
 void request_put_reminder(struct request_writer *r, struct text text);
 /* blocks[i]; how many of those behind it were written with it. */

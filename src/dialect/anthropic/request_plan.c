@@ -5,6 +5,7 @@
  *
  *   a forced call        named where names are known, else that one tool alone, else asked for in words in the last turn;
  *                        where it is refused while thinking, thinking goes off for this request
+ *   a running tool loop whose thinking a server would refuse, for it is not its own: without thinking to its end
  *   thinking absent      off, as on the Messages API; a model that cannot stop is asked for what it takes, and hidden
  *   a budget             budget_tokens, or the effort that comes nearest
  *   an effort            in the words that the mount takes; never beside a budget or without thinking, but where the mount
@@ -63,6 +64,26 @@ static void plan_choice(struct request_plan *plan, const struct chat_request *q,
     }
 }
 
+/* A server that checks signatures wants the thinking of the running tool loop back, or no thinking at all. */
+static bool has_lost_loop(const struct chat_request *q, const struct profile *p)
+{
+    size_t at = q->message_count;
+    bool called = false;
+    bool lost = false;
+    if (!(p->native & NATIVE_SIGNED) || is_prefill(q)) {
+        return false;
+    }
+    while (at > 0 && q->messages[at - 1].role != ROLE_ASSISTANT) {
+        at--;
+    }
+    for (size_t i = 0; at > 0 && i < q->messages[at - 1].count; i++) {
+        const struct chat_block *b = &q->messages[at - 1].blocks[i];
+        called = called || b->kind == BLOCK_TOOL_USE;
+        lost = lost || (b->kind == BLOCK_THINKING && request_is_unsigned(b));
+    }
+    return called && lost;
+}
+
 /* upstreams.md 3.6 */
 static enum effort effort_of_budget(uint64_t budget)
 {
@@ -84,6 +105,10 @@ struct request_plan request_plan_make(const struct chat_request *q, const struct
         plan.thinking = THINKING_OFF; /* hard case 62 */
     }
     plan_choice(&plan, q, p);
+    if (!is_off(plan.thinking) && has_lost_loop(q, p)) {
+        plan.thinking = THINKING_OFF;
+        plan.cost_thinking = true;
+    }
     bool unsaid = plan.thinking == THINKING_BUDGET && !(p->native & NATIVE_BUDGET);
     if (unsaid && !asks && p->budget == BUDGET_EFFORT) {
         plan.effort = effort_of_budget(q->thinking_budget);

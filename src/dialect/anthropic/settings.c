@@ -5,7 +5,7 @@
  * thinking        one of four forms. Absent is "off" on /v1/messages and the model's own default on /anthropic/v1, where
  *                 only a Claude Code client means "off" by leaving it out (ruling 47).
  * output_config   effort, and the schema of a structured answer. output_format is the old name of the latter.
- * context_management  kept for upstreams that edit contexts; the one edit that asks for nothing is exact by itself.
+ * context_management  context.c
  *
  * Budgets outside of Anthropic's range are taken as far as they make sense (ruling 19); strict refuses them. */
 #include "dialect/anthropic/decode_int.h"
@@ -246,106 +246,6 @@ bool decode_take_metadata(struct decoder *d, const struct path *at, struct json 
     }
     return d->rules.strict ? decode_members(d, at, v, MEMBERS(members), NULL)
                            : !json_present(id) || take_user_id(d, at, id, NULL);
-}
-
-/* --- context_management --- */
-
-static bool take_keep(struct decoder *d, const struct path *at, struct json v, void *to)
-{
-    (void)to;
-    return json_type(v) == JSON_OBJECT || json_is(v, STR("all")) ||
-           decode_refuse_at(d, at, "Input should be an object or 'all'");
-}
-
-static const struct member clear_thinking_members[] = {
-    TYPE, {LITERAL("keep"), take_keep, NULLABLE, 0, NULL}};
-static const struct member clear_uses_members[] = {
-    TYPE,
-    {LITERAL("trigger"), decode_check_object, NULLABLE, 0, NULL},
-    {LITERAL("keep"), decode_check_object, NULLABLE, 0, NULL},
-    {LITERAL("clear_at_least"), decode_check_object, NULLABLE, 0, NULL},
-    {LITERAL("exclude_tools"), decode_check_array, NULLABLE, 0, NULL},
-    {LITERAL("clear_tool_inputs"), decode_take_nothing, NULLABLE, 0, NULL},
-};
-static const struct member compact_members[] = {
-    TYPE,
-    {LITERAL("trigger"), decode_check_object, NULLABLE, 0, NULL},
-    {LITERAL("pause_after_compaction"), decode_check_bool, NULLABLE, 0, NULL},
-    {LITERAL("instructions"), decode_check_string, NULLABLE, 0, NULL},
-};
-
-static const struct {
-    struct str type;
-    const struct member *members;
-    size_t count;
-} edits[] = {
-    {LITERAL("clear_thinking_20251015"), MEMBERS(clear_thinking_members)},
-    {LITERAL("clear_tool_uses_20250919"), MEMBERS(clear_uses_members)},
-    {LITERAL("compact_20260112"), MEMBERS(compact_members)},
-};
-
-static bool check_edit(struct decoder *d, const struct path *at, size_t index, struct json v)
-{
-    struct json type = json_get(v, STR("type"));
-    if (json_type(type) != JSON_STRING) {
-        return decode_refuse_at(d, at, "Unable to extract tag using discriminator 'type'");
-    }
-    for (size_t i = 0; i < COUNT_OF(edits); i++) {
-        if (!json_is(type, edits[i].type)) {
-            continue;
-        }
-        if (i == 0 && index > 0) {
-            return decode_refuse_at(d, at->up,
-                                    "clear_thinking_20251015 must be the first of the edits");
-        }
-        struct path tagged = PATH_NAME(at, edits[i].type);
-        return decode_members(d, &tagged, v, edits[i].members, edits[i].count, NULL);
-    }
-    return decode_refuse_tag(
-        d, at, json_text(type),
-        STR("'clear_thinking_20251015', 'clear_tool_uses_20250919', 'compact_20260112'"));
-}
-
-static bool check_edits(struct decoder *d, const struct path *at, struct json v, void *to)
-{
-    size_t index = 0;
-    if (!decode_check_array(d, at, v, to)) {
-        return false;
-    }
-    for (struct json_iter it = json_iter(v); json_next(&it); index++) {
-        struct path place = PATH_INDEX(at, index);
-        if (!check_edit(d, &place, index, it.value)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Keeps every thinking block, which is what happens without it: Claude Code sends this always. */
-static bool asks_for_nothing(struct json v)
-{
-    struct json list = json_get(v, STR("edits"));
-    for (struct json_iter it = json_iter(list); json_next(&it);) {
-        struct json keep = json_get(it.value, STR("keep"));
-        bool all = json_is(keep, STR("all")) || json_is(json_get(keep, STR("type")), STR("all"));
-        if (!json_is(json_get(it.value, STR("type")), STR("clear_thinking_20251015")) || !all) {
-            return false;
-        }
-    }
-    return json_count(v) == json_present(list);
-}
-
-bool decode_take_context(struct decoder *d, const struct path *at, struct json v, void *to)
-{
-    static const struct member members[] = {
-        {LITERAL("edits"), check_edits, 0, 0, NULL},
-    };
-    if (!decode_check_object(d, at, v, to)) {
-        return false;
-    }
-    d->out->context_kept = asks_for_nothing(v);
-    decode_extra(d, STR("context_management"), v);
-    return !d->rules.strict || decode_members(d, at, v, MEMBERS(members), NULL);
 }
 
 /* --- what is not here --- */

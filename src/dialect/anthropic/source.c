@@ -32,6 +32,7 @@ void anthropic_source_init(struct anthropic_source *s, const struct profile *pro
     sse_reader_init(&s->sse, event_max);
     buf_init(&s->whole, body_max);
     buf_init(&s->input, body_max);
+    buf_init(&s->server_ids, body_max);
 }
 
 void anthropic_source_fini(struct anthropic_source *s)
@@ -39,6 +40,7 @@ void anthropic_source_fini(struct anthropic_source *s)
     sse_reader_fini(&s->sse);
     buf_fini(&s->whole);
     buf_fini(&s->input);
+    buf_fini(&s->server_ids);
 }
 
 void anthropic_source_type(struct anthropic_source *s, struct str content_type)
@@ -158,6 +160,29 @@ static void begin_tool(struct anthropic_source *s, struct json block, struct jso
     message_tool(s->message, &d);
 }
 
+/* What the server runs keeps its id, which its result names: a second block of that id is a repetition. */
+static bool is_new(struct anthropic_source *s, struct json block, struct json type)
+{
+    struct str id = plain_of(s, json_get(block, STR("id")));
+    struct str seen = buf_str(&s->server_ids);
+    struct str each;
+    if (json_is(type, STR("tool_use"))) {
+        return true; /* gets an id of ours */
+    }
+    if (id.n == 0 || str_find_char(id, '\n') < id.n) {
+        return false;
+    }
+    while (seen.n > 0) {
+        (void)str_cut(&seen, '\n', &each);
+        if (str_eq(each, id)) {
+            return false;
+        }
+    }
+    buf_add(&s->server_ids, id);
+    buf_add_char(&s->server_ids, '\n');
+    return true;
+}
+
 static bool is_tool(struct json type)
 {
     return json_is(type, STR("tool_use")) || json_is(type, STR("server_tool_use")) ||
@@ -202,10 +227,15 @@ static void begin_block(struct anthropic_source *s, struct json block)
         s->block_kind = BLOCK_THINKING;
         begin_thinking(s, block);
     } else if (is_tool(type)) {
-        s->block_kind = BLOCK_TOOL_USE;
-        begin_tool(s, block, type);
+        if (is_new(s, block, type)) {
+            s->block_kind = BLOCK_TOOL_USE;
+            begin_tool(s, block, type);
+        }
     } else if (json_is(type, STR("redacted_thinking"))) {
-        message_redacted(s->message, text_of(json_get(block, STR("data"))));
+        struct text data = text_of(json_get(block, STR("data")));
+        if (data.raw.n > 0) {
+            message_redacted(s->message, data);
+        }
     } else if (json_type(type) == JSON_STRING) {
         message_opaque(s->message, json_raw(block));
     }
@@ -290,8 +320,9 @@ static void finish(struct anthropic_source *s, struct json delta)
     if (s->finished) {
         return;
     }
-    if (matched.n > 0 && reason == STOP_END_TURN) {
-        reason = STOP_SEQUENCE; /* llama.cpp names the sequence and says end_turn */
+    if (reason == STOP_END_TURN || reason == STOP_SEQUENCE) {
+        /* llama.cpp names the sequence and says end_turn; others say stop_sequence and name none */
+        reason = matched.n > 0 ? STOP_SEQUENCE : STOP_END_TURN;
     }
     end_block(s);
     if (json_type(details) == JSON_OBJECT) {
@@ -346,12 +377,12 @@ static enum upstream_progress take_error(struct anthropic_source *s, struct str 
 
 static enum upstream_progress take_message(struct anthropic_source *s, struct json message)
 {
+    take_usage(s, json_get(message, STR("usage")), true); /* message_start tells it */
     message_start(s->message);
     for (struct json_iter it = json_iter(json_get(message, STR("content"))); json_next(&it);) {
         begin_block(s, it.value);
         end_block(s);
     }
-    take_usage(s, json_get(message, STR("usage")), true);
     finish(s, message);
     s->complete = true;
     return UPSTREAM_COMPLETE;

@@ -420,24 +420,27 @@ static bool take_tool(struct decoder *d, const struct path *at, struct json v, s
 
 static int compare_names(const void *a, const void *b)
 {
-    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+    const struct chat_tool *const *x = a;
+    const struct chat_tool *const *y = b;
+    return str_cmp((*x)->name, (*y)->name);
 }
 
 static bool check_names(struct decoder *d)
 {
     size_t count = d->out->tool_count;
-    struct str *names = ARENA_ARRAY(d->arena, count, struct str);
+    const struct chat_tool **tools = ARENA_ARRAY(d->arena, count, const struct chat_tool *);
     for (size_t i = 0; i < count; i++) {
-        names[i] = d->out->tools[i].name;
+        tools[i] = &d->out->tools[i];
     }
     if (count > 1) {
-        qsort(names, count, sizeof(*names), compare_names);
+        qsort((void *)tools, count, sizeof(*tools), compare_names);
     }
     for (size_t i = 1; i < count; i++) {
-        if (str_eq(names[i - 1], names[i])) {
+        if (str_eq(tools[i - 1]->name, tools[i]->name)) {
             return decode_refuse(d, STR("tools: Tool names must be unique."));
         }
     }
+    d->out->by_name = tools;
     return true;
 }
 

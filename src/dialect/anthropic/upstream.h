@@ -46,8 +46,9 @@ struct anthropic_source {
     bool complete;
     bool block_open;
     enum block_kind block_kind;
-    uint64_t tools;   /* calls that are over: the index of the open one */
-    struct buf input; /* of a tool whose start held it */
+    uint64_t tools;        /* calls that are over: the index of the open one */
+    struct buf input;      /* of a tool whose start held it */
+    struct buf server_ids; /* of what the server runs itself, a line each */
     struct fault fault;
     uint64_t events; /* events read */
 };

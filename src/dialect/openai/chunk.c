@@ -207,11 +207,11 @@ static void take_output(const struct openai_stream *s, const struct json v[USAGE
 
 static void take_usage(struct openai_stream *s, struct json usage, struct json timings)
 {
-    struct usage u = s->message->usage;
     struct json values[USAGE_KEYS];
     if (json_type(usage) != JSON_OBJECT) {
         return;
     }
+    struct usage u = s->message->usage;
     json_pick(usage, usage_keys, values, USAGE_KEYS);
     s->usage_now = true;
     take_prompt(s, values, timings, &u);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* encode_int.h - what the encoder's files share. */
 #pragma once
+#include "chat/words.h"
 #include "dialect/openai/encode.h"
 #include "dialect/openai/fates.h"
 #include "json/writer.h"
@@ -29,6 +30,7 @@ struct encoder {
     size_t calls;      /* how many calls stand in the messages written so far */
     struct open_call *open;
     size_t open_count;
+    size_t answered; /* where among them the next result is looked for first */
     size_t attached_bytes; /* base64 in what was written: no prompt text */
     size_t attached;
     uint64_t max_tokens; /* as sent */
@@ -54,12 +56,6 @@ bool raw_next_value(struct str *rest, struct str *value);
 /* Between the braces; empty when it is no object. */
 struct str raw_inside(struct str object);
 bool raw_has_member(struct str members, struct str key);
-/* Text in the open string. */
-void raw_add_text(struct encoder *e, struct text text);
-/* JSON in the open string: escaped once more, lone surrogates replaced. */
-void raw_add_json(struct encoder *e, struct str json);
-/* Escaped text without Claude Code's billing line; empty when there was nothing else. */
-struct text raw_without_billing(struct text text, bool *found);
 
 /* --- encode_parts.c: content --- */
 

@@ -39,7 +39,7 @@ static void gather_system(struct encoder *e, struct part_list *list,
 {
     for (size_t i = 0; i < count; i++) {
         bool billing = false;
-        struct text text = raw_without_billing(blocks[i].text, &billing);
+        struct text text = words_without_billing(blocks[i].text, &billing);
         if (billing) {
             encode_lose(e, FEATURE_BILLING_LINE);
         }
@@ -71,7 +71,7 @@ static size_t put_system(struct encoder *e)
     json_open_str(&e->w);
     for (size_t i = 0; i < list.count; i++) {
         json_str_add(&e->w, i > 0 ? EMPTY_LINE : STR(""));
-        raw_add_text(e, list.items[i].text);
+        words_text(&e->w, list.items[i].text);
     }
     if (words) {
         json_str_add(&e->w, list.count > 0 ? EMPTY_LINE : STR(""));
@@ -116,11 +116,15 @@ static bool begins_with_error(const struct part_list *list)
            str_istarts(list->items[0].text.raw, STR("error"));
 }
 
+/* Results come in the order of their calls: the next call is the one. A walk from the first would cost the square of a list
+ * whose length is the client's choice. */
 static struct str upstream_id(struct encoder *e, const struct chat_block *result)
 {
     for (size_t i = 0; i < e->open_count; i++) {
-        if (str_eq(e->open[i].client_id, result->id)) {
-            return e->open[i].upstream_id;
+        size_t at = (e->answered + i) % e->open_count;
+        if (str_eq(e->open[at].client_id, result->id)) {
+            e->answered = at + 1;
+            return e->open[at].upstream_id;
         }
     }
     return tool_id_for_upstream(e->arena, e->profile->ids, result->id, result->name, e->calls);
@@ -446,7 +450,7 @@ static void put_call(struct encoder *e, const struct chat_block *b)
         json_put_raw(&e->w, input);
     } else {
         json_open_str(&e->w);
-        raw_add_json(e, input);
+        words_json(&e->w, input);
         json_close_str(&e->w);
     }
     json_close_object(&e->w);
@@ -457,6 +461,7 @@ static void put_calls(struct encoder *e, const struct chat_message *m)
 {
     e->open = ARENA_ARRAY(e->arena, m->count + 1, struct open_call);
     e->open_count = 0;
+    e->answered = 0;
     if (!has_calls(m)) {
         return;
     }

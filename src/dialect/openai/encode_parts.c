@@ -212,51 +212,6 @@ void part_gather(struct encoder *e, struct part_list *list, const struct chat_bl
 
 /* --- writing --- */
 
-static void add_attribute(struct encoder *e, struct str name, struct text value)
-{
-    if (value.raw.n > 0) {
-        json_str_add(&e->w, name);
-        raw_add_text(e, value);
-        json_str_add(&e->w, STR("\""));
-    }
-}
-
-static void add_texts(struct encoder *e, const struct chat_block *blocks, size_t count)
-{
-    bool any = false;
-    for (size_t i = 0; i < count; i++) {
-        if (blocks[i].kind == BLOCK_TEXT) {
-            json_str_add(&e->w, any ? STR("\n") : STR(""));
-            raw_add_text(e, blocks[i].text);
-            any = true;
-        }
-    }
-}
-
-static void add_document(struct encoder *e, const struct chat_block *b)
-{
-    json_str_add(&e->w, STR("<document"));
-    add_attribute(e, STR(" title=\""), b->title);
-    add_attribute(e, STR(" context=\""), b->context);
-    json_str_add(&e->w, STR(">\n"));
-    if (b->source.kind == SOURCE_TEXT) {
-        raw_add_text(e, b->source.data);
-    } else {
-        add_texts(e, b->blocks, b->count);
-    }
-    json_str_add(&e->w, STR("\n</document>"));
-}
-
-static void add_search_result(struct encoder *e, const struct chat_block *b)
-{
-    json_str_add(&e->w, STR("<search_result"));
-    add_attribute(e, STR(" title=\""), b->title);
-    add_attribute(e, STR(" source=\""), b->context);
-    json_str_add(&e->w, STR(">\n"));
-    add_texts(e, b->blocks, b->count);
-    json_str_add(&e->w, STR("\n</search_result>"));
-}
-
 /* Claude Code's ToolSearch promises its model exactly this form (clients.md 1.5, ruling 7). */
 static void add_functions(struct encoder *e, const struct part *part)
 {
@@ -279,15 +234,11 @@ static void add_functions(struct encoder *e, const struct part *part)
 void part_add_words(struct encoder *e, const struct part *part)
 {
     switch (part->kind) {
-    case PART_TEXT: raw_add_text(e, part->text); break;
+    case PART_TEXT: words_text(&e->w, part->text); break;
     case PART_PLAIN: json_str_add(&e->w, part->plain); break;
-    case PART_REMINDER:
-        json_str_add(&e->w, STR("<system-reminder>\n"));
-        raw_add_text(e, part->text);
-        json_str_add(&e->w, STR("\n</system-reminder>"));
-        break;
-    case PART_DOCUMENT: add_document(e, part->block); break;
-    case PART_SEARCH: add_search_result(e, part->block); break;
+    case PART_REMINDER: words_reminder(&e->w, part->text); break;
+    case PART_DOCUMENT: words_document(&e->w, part->block); break;
+    case PART_SEARCH: words_search_result(&e->w, part->block); break;
     case PART_FUNCTIONS: add_functions(e, part); break;
     case PART_IMAGE:
     case PART_FILE: break; /* never in a string */
@@ -310,7 +261,7 @@ static void put_source(struct encoder *e, const struct chat_source *source)
     json_str_add(&e->w, STR("data:"));
     json_str_add(&e->w, source->media_type);
     json_str_add(&e->w, STR(";base64,"));
-    raw_add_text(e, source->data);
+    words_text(&e->w, source->data);
     json_close_str(&e->w);
     e->attached_bytes += source->data.raw.n;
 }
@@ -329,7 +280,7 @@ static void put_attachment(struct encoder *e, const struct part *part)
         json_key(&e->w, STR("filename"));
         json_open_str(&e->w);
         if (b->title.raw.n > 0) {
-            raw_add_text(e, b->title);
+            words_text(&e->w, b->title);
         } else {
             json_str_add(&e->w, STR("document.pdf"));
         }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* encode_raw.c - the little that must be known of raw JSON spans: members of an object, text
- * inside text.
+/* encode_raw.c - the little that must be known of raw JSON spans: the members of an object.
  *
  * The spans were accepted by the reader or come from the operator's file. Walking them is
  * bounded by their length, and a span that is not what it should be ends the walk; nothing here
@@ -117,90 +116,4 @@ bool raw_has_member(struct str members, struct str key)
         }
     }
     return false;
-}
-
-void raw_add_text(struct encoder *e, struct text text)
-{
-    if (text.lone) {
-        json_str_add_text(&e->w, text.raw);
-    } else {
-        json_str_add_clean_text(&e->w, text.raw);
-    }
-}
-
-void raw_add_json(struct encoder *e, struct str json)
-{
-    if (str_find(json, STR("\\u")) == json.n) {
-        json_str_add(&e->w, json);
-        return;
-    }
-    struct json_writer clean;
-    struct buf out;
-    buf_init(&out, SIZE_MAX / 2);
-    json_writer_init(&clean, &out);
-    json_put_raw(&clean, json);
-    json_str_add(&e->w, buf_str(&out));
-    buf_fini(&out);
-}
-
-/* --- the billing line (upstreams.md 3.1, hard cases 98, 99, 141) --- */
-
-#define BILLING "x-anthropic-billing-header:"
-
-/* Offset of the first line end in escaped text, and how long its spelling is. */
-static size_t line_end(struct str s, size_t *len)
-{
-    for (size_t at = 0; at + 1 < s.n; at++) {
-        if (s.p[at] != '\\') {
-            continue;
-        }
-        if (s.p[at + 1] == 'n') {
-            *len = 2;
-            return at;
-        }
-        if (str_istarts(str_skip(s, at), STR("\\u000a"))) {
-            *len = 6;
-            return at;
-        }
-        at++;
-    }
-    *len = 0;
-    return s.n;
-}
-
-/* The line is a list of "name=value;". What does not look like it is text that was glued on. */
-static struct str glued_text(struct str line)
-{
-    for (;;) {
-        struct str rest = str_trim(line);
-        struct str token;
-        bool ended = str_cut(&rest, ';', &token);
-        bool one_word = str_find_char(str_trim(token), ' ') == str_trim(token).n;
-        if (!one_word || (!ended && str_find_char(token, '=') == token.n)) {
-            return str_trim(line);
-        }
-        if (!ended) {
-            return STR_NONE;
-        }
-        line = rest;
-    }
-}
-
-struct text raw_without_billing(struct text text, bool *found)
-{
-    struct str prefix = STR(BILLING);
-    if (!str_starts(text.raw, prefix)) {
-        return text;
-    }
-    size_t end_len;
-    struct str all = str_skip(text.raw, prefix.n);
-    size_t end = line_end(all, &end_len);
-    struct str glued = glued_text(str_take(all, end));
-    *found = true;
-    if (glued.n > 0) {
-        text.raw = str_of(glued.p, (size_t)(all.p + all.n - glued.p));
-    } else {
-        text.raw = str_skip(all, end + end_len);
-    }
-    return text;
 }

@@ -345,7 +345,7 @@ void encode_add_reasoning(struct encoder *e, const struct chat_message *m)
     for (size_t i = 0; i < m->count; i++) {
         if (m->blocks[i].kind == BLOCK_THINKING && m->blocks[i].text.raw.n > 0) {
             json_str_add(&e->w, any ? STR("\n") : STR(""));
-            raw_add_text(e, m->blocks[i].text);
+            words_text(&e->w, m->blocks[i].text);
             any = true;
         }
     }

@@ -54,11 +54,11 @@ static void put_description(struct encoder *e, const struct chat_tool *tool)
     }
     json_key(&e->w, STR("description"));
     json_open_str(&e->w);
-    raw_add_text(e, tool->description);
+    words_text(&e->w, tool->description);
     if (tool->examples.n > 0) {
         json_str_add(&e->w,
                      tool->description.raw.n > 0 ? STR("\n\nExamples: ") : STR("Examples: "));
-        raw_add_json(e, tool->examples);
+        words_json(&e->w, tool->examples);
     }
     json_close_str(&e->w);
 }
@@ -117,16 +117,16 @@ void encode_function_line(struct encoder *e, const struct chat_tool *tool)
 struct tool_list {
     const struct chat_tool **items;
     size_t count;
+    bool *listed; /* by position in the request */
 };
 
-static void list_add(struct tool_list *list, const struct chat_tool *tool)
+static void list_add(struct encoder *e, struct tool_list *list, const struct chat_tool *tool)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        if (list->items[i] == tool) {
-            return;
-        }
+    bool *listed = &list->listed[tool - e->request->tools];
+    if (!*listed) {
+        *listed = true;
+        list->items[list->count++] = tool;
     }
-    list->items[list->count++] = tool;
 }
 
 static void list_loaded_in(struct encoder *e, struct tool_list *list, const struct chat_message *m)
@@ -139,7 +139,7 @@ static void list_loaded_in(struct encoder *e, struct tool_list *list, const stru
             }
             const struct chat_tool *tool = chat_find_tool(e->request, result->blocks[k].name);
             if (tool && tool->deferred && tool->kind != TOOL_SERVER) {
-                list_add(list, tool);
+                list_add(e, list, tool);
             }
         }
     }
@@ -158,13 +158,14 @@ static void gather_tools(struct encoder *e, struct tool_list *list)
 {
     const struct chat_request *r = e->request;
     list->items = ARENA_ARRAY(e->arena, r->tool_count + 1, const struct chat_tool *);
+    list->listed = ARENA_ARRAY(e->arena, r->tool_count, bool);
     for (size_t i = 0; i < r->tool_count; i++) {
         if (r->tools[i].kind == TOOL_SERVER) {
             if (openai_fate(e->profile, FEATURE_SERVER_TOOL) == FATE_REFUSED && !e->counting) {
                 refuse_server_tool(e, i);
             }
         } else if (!r->tools[i].deferred) {
-            list->items[list->count++] = &r->tools[i];
+            list_add(e, list, &r->tools[i]);
         }
     }
     for (size_t i = 0; e->profile->tools_at_end && i < r->message_count; i++) {
@@ -173,7 +174,7 @@ static void gather_tools(struct encoder *e, struct tool_list *list)
     const struct chat_tool *chosen =
         r->choice == CHOICE_TOOL ? chat_find_tool(r, r->choice_name) : NULL;
     if (chosen && chosen->kind != TOOL_SERVER) {
-        list_add(list, chosen); /* what must be called must be there */
+        list_add(e, list, chosen); /* what must be called must be there */
     }
     if (chosen && e->plan.only_chosen) {
         list->items[0] = chosen;
@@ -282,13 +283,7 @@ bool encode_format_in_words(const struct encoder *e)
 void encode_format_words(struct encoder *e)
 {
     encode_lose_as(e, FEATURE_FORMAT, FATE_EMULATED);
-    if (e->request->format == FORMAT_JSON) {
-        json_str_add(&e->w, STR("Answer with one JSON object and with nothing else."));
-        return;
-    }
-    json_str_add(&e->w, STR("Answer with one JSON value that fits this JSON Schema, and with "
-                            "nothing else:\n"));
-    raw_add_json(e, e->request->format_schema);
+    words_schema(&e->w, e->request->format == FORMAT_JSON ? STR_NONE : e->request->format_schema);
 }
 
 static void put_json_schema(struct encoder *e)

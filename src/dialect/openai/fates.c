@@ -130,8 +130,8 @@ enum fate openai_fate(const struct profile *p, enum feature feature)
     case FEATURE_TOP_K: return p->top_k && !p->no_sampling ? FATE_EXACT : FATE_DROPPED;
     case FEATURE_STOP: return FATE_TRANSLATED;
     case FEATURE_USER_ID: return p->user_id ? FATE_TRANSLATED : FATE_DROPPED;
-    case FEATURE_CACHE_CONTROL:
-    case FEATURE_CONTEXT_MANAGEMENT: return FATE_DROPPED;
+    case FEATURE_CACHE_CONTROL: return FATE_DROPPED;
+    case FEATURE_CONTEXT_MANAGEMENT: return FATE_EMULATED;
     case FEATURE_SERVER_SIDE: return FATE_REFUSED;
     case FEATURE_HINTS: return FATE_DROPPED;
     case FEATURE_SEED: return FATE_EXACT;

@@ -428,6 +428,8 @@ static void blocks_of_the_upstream(void **state)
          "S O0r(xyz) C0 O1q({\"type\":\"z\"}) C1 O2t D2\"a\" C2 X(end_turn,out=1)"},
         {"assertion 119: a citation", "t:a|i:{\"c\":1}|u:1|f:end|e",
          "S O0t D0\"a\" I0{\"c\":1} C0 X(end_turn,out=1)"},
+        {"thinking without text behind a call that is over", "ce:0,a,f,{}|o:|g:sig|b:|u:1|f:tool|e",
+         "S O0T(f) D0\"{}\" C0 O1k G1sig C1 X(tool_use,out=1)"},
         {"a call that says it ends", "ce:0,a,f,|t:b|u:1|f:tool|e",
          "S O0T(f) D0\"{}\" C0 O1t D1\"b\" C1 X(tool_use,out=1)"},
     };
@@ -465,6 +467,92 @@ static void an_illegal_order_dies(void **state)
     dies("end after a fault", STR("t:a|x:|e"));
 }
 
+static void hear_nothing(struct event_sink *sink, const struct chat_event *event)
+{
+    (void)sink;
+    (void)event;
+}
+
+static void push_call(struct message *m, unsigned index, const char *args)
+{
+    message_tool(
+        m, &(struct tool_delta){
+               .has_index = true, .index = index, .name = STR("f"), .args = {str_c(args), false}});
+}
+
+static void wait_in_small_pieces(struct message *m)
+{
+    push_call(m, 0, "{");
+    for (int i = 0; i < 2000; i++) {
+        message_push(m, i % 2 ? BLOCK_TEXT : BLOCK_THINKING, (struct text){STR("x"), false});
+    }
+}
+
+static void call_without_end(struct message *m)
+{
+    for (unsigned i = 0; i < 5000; i++) {
+        push_call(m, i, "{}");
+    }
+}
+
+static void wait_in_arguments(struct message *m)
+{
+    static const char long_args[] = "{\"a\":\"0123456789012345678901234567890123456789\"";
+    for (unsigned i = 0; i < 4000; i++) {
+        for (int k = 0; k < 10 && !m->overflow; k++) {
+            push_call(m, i, long_args);
+        }
+    }
+}
+
+static void be_blank(struct message *m)
+{
+    for (int i = 0; i < 200000; i++) {
+        message_push(m, BLOCK_TEXT, (struct text){STR("       "), false});
+    }
+}
+
+/* More than hold_max in all, and never much of it at a time. */
+static void wait_and_leave(struct message *m)
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        push_call(m, 2 * i, "{");
+        message_push(m, BLOCK_TEXT, (struct text){STR("x"), false});
+        push_call(m, 2 * i + 1, "{\"a\":1}");
+        push_call(m, 2 * i, "}");
+    }
+}
+
+/* An upstream that is broken, or means harm, costs no more memory than hold_max. */
+static void what_waits_is_bounded(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*say)(struct message *m);
+        bool overflow;
+    } rows[] = {
+        {"small pieces behind an open call", wait_in_small_pieces, true},
+        {"calls without end", call_without_end, true},
+        {"arguments of many calls", wait_in_arguments, true},
+        {"blanks without end", be_blank, true},
+        {"what left does not count", wait_and_leave, false},
+    };
+    const struct chat_request r = {.thinking = THINKING_ADAPTIVE};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct message m;
+        struct event_sink silent = {hear_nothing};
+        message_init(
+            &m, &(struct message_setup){
+                    .request = &r, .sink = &silent, .hold_max = 1000000, .random = &random_system});
+        rows[i].say(&m);
+        if (m.overflow != rows[i].overflow) {
+            fail_msg("%s: overflow %d, expected %d", rows[i].name, m.overflow, rows[i].overflow);
+        }
+        message_fini(&m);
+    }
+}
+
 static void reasons_have_names(void **state)
 {
     (void)state;
@@ -489,6 +577,7 @@ int main(void)
         cmocka_unit_test(one_tool_means_one),
         cmocka_unit_test(blocks_of_the_upstream),
         cmocka_unit_test(an_illegal_order_dies),
+        cmocka_unit_test(what_waits_is_bounded),
         cmocka_unit_test(reasons_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

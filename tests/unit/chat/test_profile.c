@@ -62,8 +62,8 @@ static void addresses_are_guessed(void **state)
         {"api.novita.ai", "/openai/v1", false, "novita"},
         {"api.cortecs.ai", "/v1", false, "cortecs"},
         {"api.anthropic.com", "", true, "anthropic"},
-        {"localhost", "", true, "anthropic"},
-        {"api.groq.com", "", true, "anthropic"},
+        {"localhost", "", true, "anthropic-lenient"},
+        {"api.groq.com", "", true, "anthropic-lenient"},
         {"api.anthropic.com", "/v1", false, "openai-lenient"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -145,6 +145,7 @@ static void every_service_has_a_row(void **state)
         "openai-strict",
         "openai",
         "anthropic",
+        "anthropic-lenient",
         "postern",
         "minimax-anthropic",
         "deepseek-anthropic",
@@ -422,7 +423,7 @@ static void usual_rows_have_nothing_to_show(void **state)
     struct buf out;
     buf_init(&out, 10000);
     profile_describe(profile_find(STR("openai-lenient")), &out);
-    profile_describe(profile_find(STR("anthropic")), &out);
+    profile_describe(profile_find(STR("anthropic-lenient")), &out);
     assert_int_equal(out.len, 0);
     profile_describe(profile_find(STR("vllm")), &out);
     assert_true(str_starts(buf_str(&out), STR("usage: continuous\nstop_report: stop_reason\n")));

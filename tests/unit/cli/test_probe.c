@@ -536,7 +536,9 @@ static const struct pasted pasted[] = {
       .reasoning = "thinking",
       .one_call = true,
       .count = "/messages/count_tokens"},
-     "",
+     "    quirks:\n"
+     "      native: images,documents,cache_control,stop,top_k,effort,format,budget,redacted,"
+     "system,parallel,metadata,sampling,error_flag\n",
      "[tools, thinking, vision]"},
     {{.name = "messages, poorer",
       .anthropic = true,
@@ -544,8 +546,8 @@ static const struct pasted pasted[] = {
       .ignores_stop = true,
       .folds_system = true},
      "    quirks:\n"
-     "      native: documents,cache_control,top_k,effort,format,redacted,server,betas,defer,"
-     "metadata,sampling,error_flag,signed\n"
+     "      native: documents,cache_control,top_k,effort,format,redacted,"
+     "metadata,sampling,error_flag\n"
      "      count: estimate\n",
      "[tools]"},
 };

@@ -21,7 +21,7 @@ static void profiles_are_resolved(void **state)
         {HEAD "    base_url: https://api.deepseek.com/beta\n" MODELS, "deepseek-beta"},
         {HEAD "    base_url: https://api.deepseek.com/anthropic\n    protocol: anthropic\n" MODELS,
          "deepseek-anthropic"},
-        {HEAD "    protocol: anthropic\n" URL MODELS, "anthropic"},
+        {HEAD "    protocol: anthropic\n" URL MODELS, "anthropic-lenient"},
         {HEAD "    protocol: anthropic\n    profile: postern\n" URL MODELS, "postern"},
         {HEAD "    protocol: offline\n" MODELS, "openai-lenient"},
         {"keys: open\n", "openai-lenient"},

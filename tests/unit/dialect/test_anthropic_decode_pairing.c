@@ -328,6 +328,16 @@ static void results_find_their_calls(void **state)
                   "content':[{'type':'server_tool_use','id':'srvtoolu_1','name':'web_search','"
                   "input':{}}]},{'role':'user','content':[{'type':'text','text':'b'}]}]"),
          "m max=9 u(a) aopaque(server_tool_use) u(b)", NULL},
+        {"one result in its place, and another of the same id behind text",
+         MESSAGES("[{'role':'user','content':[{'type':'text','text':'a'}]},{'role':'assistant','"
+                  "content':[{'type':'tool_use','id':'x','name':'f','input':{}},{'type':'tool_use',"
+                  "'id':'x','name':'f','input':{}}]},{'role':'user','content':[{'type':'"
+                  "tool_result','tool_use_id':'x','content':'1'},{'type':'text','text':'b'},{'type'"
+                  ":'tool_result','tool_use_id':'x','content':'2'}]}]"),
+         "m max=9 u(a) acall(x f {})call(x_2 f {}) uresult(x f;(1))result(x_2 f;(2)) u(b)",
+         "400: messages.1: `tool_use` ids were found without `tool_result` blocks immediately "
+         "after: x. Each `tool_use` block must have a corresponding `tool_result` block in the "
+         "next message."},
         {"a repeated result spread over messages",
          MESSAGES(
              "[{'role':'user','content':[{'type':'text','text':'a'}]},{'role':'assistant','content'"

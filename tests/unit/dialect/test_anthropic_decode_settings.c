@@ -355,7 +355,7 @@ static void other_fields(void **state)
         {"a container",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'container':{'"
          "id':'c'}}",
-         "400: container: this gateway cannot carry this field", NULL},
+         "m max=4000 u(Hi) +container={\"id\":\"c\"}", NULL},
         {"hard case 103: safeguards of Claude Code",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'safeguards':["
          "{'type':'dangerous_tool_use'}]}",
@@ -364,28 +364,28 @@ static void other_fields(void **state)
         {"the context_management of Claude Code asks for nothing",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'context_"
          "management':{'edits':[{'type':'clear_thinking_20251015','keep':'all'}]}}",
-         "m max=4000 u(Hi) context_kept "
+         "m max=4000 u(Hi) edit(thinking all keep=1) context_kept "
          "+context_management={\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":\"all\"}]"
          "}",
          "400: context_management: Extra inputs are not permitted"},
         {"context_management that does",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'context_"
          "management':{'edits':[{'type':'clear_tool_uses_20250919'}]}}",
-         "m max=4000 u(Hi) "
+         "m max=4000 u(Hi) edit(uses keep=3 from=100000 least=0) "
          "+context_management={\"edits\":[{\"type\":\"clear_tool_uses_20250919\"}]}",
          "400: context_management: Extra inputs are not permitted"},
         {"an edit with another keep",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'context_"
          "management':{'edits':[{'type':'clear_thinking_20251015','keep':{'type':'thinking_turns','"
          "value':1}}]}}",
-         "m max=4000 u(Hi) "
+         "m max=4000 u(Hi) edit(thinking keep=1) "
          "+context_management={\"edits\":[{\"type\":\"clear_thinking_20251015\",\"keep\":{\"type\":"
          "\"thinking_turns\",\"value\":1}}]}",
          "400: context_management: Extra inputs are not permitted"},
         {"MCP servers",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'mcp_servers':"
          "[{'type':'url','url':'https://x','name':'s'}]}",
-         "400: mcp_servers: this gateway cannot carry this field",
+         "m max=4000 u(Hi) +mcp_servers=[{\"type\":\"url\",\"url\":\"https://x\",\"name\":\"s\"}]",
          "400: mcp_servers: Extra inputs are not permitted"},
         {"compaction",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'compaction':{"
@@ -444,7 +444,7 @@ static void betas_travel_with_their_fields(void **state)
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'context_"
          "management':{'edits':[{'type':'clear_tool_uses_20250919','keep':{'type':'tool_uses','"
          "value':3}}]}}",
-         "m max=4000 u(Hi) "
+         "m max=4000 u(Hi) edit(uses keep=3 from=100000 least=0) "
          "+context_management={\"edits\":[{\"type\":\"clear_tool_uses_20250919\",\"keep\":{"
          "\"type\":\"tool_uses\",\"value\":3}}]}",
          NULL},
@@ -452,14 +452,14 @@ static void betas_travel_with_their_fields(void **state)
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'context_"
          "management':{'edits':[{'type':'clear_tool_uses_20250919'},{'type':'clear_thinking_"
          "20251015'}]}}",
-         "m max=4000 u(Hi) "
+         "m max=4000 u(Hi) edit(uses keep=3 from=100000 least=0) edit(thinking keep=1) "
          "+context_management={\"edits\":[{\"type\":\"clear_tool_uses_20250919\"},{\"type\":"
          "\"clear_thinking_20251015\"}]}",
          "400: context_management.edits: clear_thinking_20251015 must be the first of the edits"},
         {"an unknown edit",
          "{'model':'m','max_tokens':4000,'messages':[{'role':'user','content':'Hi'}],'context_"
          "management':{'edits':[{'type':'x'}]}}",
-         "m max=4000 u(Hi) +context_management={\"edits\":[{\"type\":\"x\"}]}",
+         "m max=4000 u(Hi) edit(other keep=0) +context_management={\"edits\":[{\"type\":\"x\"}]}",
          "400: context_management.edits.0: Input tag 'x' found using 'type' does not match any of "
          "the expected tags: 'clear_thinking_20251015', 'clear_tool_uses_20250919', "
          "'compact_20260112'"},

@@ -15,10 +15,10 @@
 #include "events.h"
 #include "json/json.h"
 
-static const struct anthropic_answer answer = {
-    {"msg_1", 5}, {"glm-5", 5}, {"req_1", 5}, false, false};
-static const struct anthropic_answer mounted = {
-    {"msg_1", 5}, {"glm-5", 5}, {"req_1", 5}, true, false};
+static const struct anthropic_answer answer = {{"msg_1", 5}, {"glm-5", 5}, {"req_1", 5},
+                                               false,        false,        {NULL, 0}};
+static const struct anthropic_answer mounted = {{"msg_1", 5}, {"glm-5", 5}, {"req_1", 5},
+                                                true,         false,        {NULL, 0}};
 
 static void expect(struct buf *out, const char *text)
 {
@@ -380,6 +380,44 @@ static void the_oracle_refuses_what_is_illegal(void **state)
     }
 }
 
+/* In a stream beside `delta`, not inside it; absent for who did not ask (events_have_their_shapes). */
+static void edits_are_said_at_the_end(void **state)
+{
+    (void)state;
+    struct edit_done items[] = {{EDIT_CLEAR_THINKING, 2, 300}, {EDIT_CLEAR_TOOL_USES, 5, 70000}};
+    const struct edits_done none = {0};
+    const struct edits_done both = {.items = items, .count = 2, .tokens = 70300};
+    const struct usage u = {.input = 1, .output = 2};
+    struct anthropic_answer asked = answer;
+    struct anthropic_stream s;
+    struct anthropic_gather g;
+    struct buf out;
+    buf_init(&out, 100000);
+    anthropic_edits_write(&out, &both);
+    expect(&out, "{\"applied_edits\":[{\"type\":\"clear_thinking_20251015\","
+                 "\"cleared_thinking_turns\":2,\"cleared_input_tokens\":300},"
+                 "{\"type\":\"clear_tool_uses_20250919\",\"cleared_tool_uses\":5,"
+                 "\"cleared_input_tokens\":70000}]}");
+    anthropic_edits_write(&out, &none);
+    expect(&out, "{\"applied_edits\":[]}");
+    asked.context_management = STR("{\"applied_edits\":[]}");
+    anthropic_stream_init(&s, &asked, &out);
+    emit(&s, (struct chat_event){.kind = EVENT_STOP, .usage = &u, .stop = STOP_END_TURN});
+    assert_true(str_find(buf_str(&out), STR("\"server_tool_use\":null},\"context_management\":"
+                                            "{\"applied_edits\":[]}}\n\nevent: message_stop")) <
+                out.len);
+    buf_reset(&out);
+    anthropic_gather_init(&g, &asked, &out, 100000);
+    g.sink.event(&g.sink, &(struct chat_event){.kind = EVENT_START, .usage = &u});
+    g.sink.event(&g.sink,
+                 &(struct chat_event){.kind = EVENT_STOP, .usage = &u, .stop = STOP_END_TURN});
+    assert_true(g.done);
+    assert_true(str_ends(buf_str(&out), STR("\"speed\":null},\"context_management\":"
+                                            "{\"applied_edits\":[]}}")));
+    anthropic_gather_fini(&g);
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_refusal_has_details),
         cmocka_unit_test(only_bodies_of_the_mount_carry_base_resp),
         cmocka_unit_test(a_body_above_its_ceiling_fails),
+        cmocka_unit_test(edits_are_said_at_the_end),
         cmocka_unit_test(errors_have_the_envelope),
         cmocka_unit_test(the_models_page_has_two_forms),
         cmocka_unit_test(the_oracle_refuses_what_is_illegal),

@@ -177,7 +177,7 @@ static void numbers_follow_the_profile(void **state)
         {.name = "what only a server can run is refused by name",
          .body = IN(""),
          .expect = "mcp_servers: This model has nothing to run it with",
-         .lossy = "context_management=dropped",
+         .lossy = "context_management=emulated",
          .change = mcp},
         {.name = "ruling 54: a salt per key where the profile has it",
          .profile = {.cache_salt = true},

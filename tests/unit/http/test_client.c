@@ -712,6 +712,73 @@ static void test_pause_in_the_last_slice(void **state)
     site_fini(&site);
 }
 
+/* Once for what one read brought, however many chunks it was; never for bytes that end the call. */
+static void test_lulls(void **state)
+{
+    (void)state;
+#define HEAD "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    static const struct {
+        const char *name;
+        const char *answer;
+        struct fake_slices slices;
+        enum call_trick trick;
+        unsigned lulls;
+        const char *calls;
+    } cases[] = {
+        {"two chunks at once",
+         HEAD "2\r\nab\r\n3\r\ncde\r\n",
+         {.how = FAKE_WHOLE},
+         TRICK_NONE,
+         1,
+         "head 200; "},
+        {"in two reads",
+         HEAD "2\r\nab\r\n3\r\ncde\r\n",
+         {.how = FAKE_CUT_AT, .n = 54},
+         TRICK_NONE,
+         2,
+         "head 200; "},
+        {"the end is there",
+         CHUNKED,
+         {.how = FAKE_WHOLE},
+         TRICK_NONE,
+         0,
+         "head 200; body abcde; end; "},
+        {"half a head", "HTTP/1.1 200 OK\r\n", {.how = FAKE_WHOLE}, TRICK_NONE, 0, ""},
+        {"it breaks",
+         HEAD "2\r\nabX",
+         {.how = FAKE_WHOLE},
+         TRICK_NONE,
+         0,
+         "head 200; body ab; fail bad_http; "},
+        {"cancelled inside",
+         HEAD "2\r\nab\r\n",
+         {.how = FAKE_WHOLE},
+         TRICK_CANCEL,
+         1,
+         "head 200; body ab; cancel; "},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct site site;
+        struct note n;
+        struct fake_link link = {.slices[FAKE_NEAR] = cases[i].slices};
+        site_init(&site, &link);
+        note_init(&n, &site);
+        n.trick = cases[i].trick;
+        n.trick_at = 'l';
+        site.answer = cases[i].answer;
+        note_start(&n);
+        fake_run_until_idle(site.fake);
+        check_note(cases[i].name, &n, cases[i].calls);
+        if (n.lulls != cases[i].lulls) {
+            fail_msg("%s: %u lulls, want %u", cases[i].name, n.lulls, cases[i].lulls);
+        }
+        client_cancel(&n.call);
+        note_fini(&n);
+        site_fini(&site);
+    }
+#undef HEAD
+}
+
 /* Paused before the write that finds out that the connection is dead. */
 static void test_pause_outlives_a_replacement(void **state)
 {
@@ -785,6 +852,7 @@ int main(void)
         cmocka_unit_test(test_pause_holds_the_upstream_back),
         cmocka_unit_test(test_pause_before_the_connection),
         cmocka_unit_test(test_pause_in_the_last_slice),
+        cmocka_unit_test(test_lulls),
         cmocka_unit_test(test_pause_outlives_a_replacement),
         cmocka_unit_test(test_interim_answers_are_counted_per_call),
         cmocka_unit_test(test_names_of_failures),

@@ -32,6 +32,7 @@ struct note {
     char trick_at;
     bool starting;
     unsigned ended;
+    unsigned lulls;
 };
 
 struct site {
@@ -110,6 +111,14 @@ static inline void note_on_body(struct client_call *call, struct str bytes)
     play_trick(n, 'b');
 }
 
+static inline void note_on_lull(struct client_call *call)
+{
+    struct note *n = note_of(call);
+    must(call->conn && call->head_ns > 0);
+    n->lulls++;
+    play_trick(n, 'l');
+}
+
 static inline void note_on_end(struct client_call *call)
 {
     struct note *n = note_of(call);
@@ -139,6 +148,7 @@ static const struct client_ops note_ops = {
     .on_body = note_on_body,
     .on_end = note_on_end,
     .on_fail = note_on_fail,
+    .on_lull = note_on_lull,
 };
 
 /* Answers each whole REQUEST; several may come over one connection. */

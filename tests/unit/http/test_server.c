@@ -589,7 +589,7 @@ static void test_drain_in_the_middle_of_a_stream(void **state)
     server_begin(w.req, 200, NULL, 0);
     fake_run_until_idle(w.fake);
     server_drain(&w.server);
-    server_end(w.req, false);
+    server_end(w.req, STR_NONE, false);
     fake_run_until_idle(w.fake);
     check_sent(&w, "drain", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
     assert_true(w.peer.ended);

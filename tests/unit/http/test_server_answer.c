@@ -56,6 +56,13 @@ static const struct story stories[] = {
     {"stream for HEAD", "HEAD /stream HTTP/1.1\r\n" HOST "\r\n",
      "head HEAD /stream; end 0; done sent; ",
      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false, 0},
+    {"last bytes and the end together", "GET /last HTTP/1.1\r\n" HOST "\r\n",
+     "head GET /last; end 0; done sent; ",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nall of it\r\n0\r\n\r\n", false, 0},
+    {"... on 1.0", "GET /last HTTP/1.0\r\n\r\n", "head GET /last; end 0; done sent; ",
+     "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nall of it", true, 0},
+    {"... for HEAD", "HEAD /last HTTP/1.1\r\n" HOST "\r\n", "head HEAD /last; end 0; done sent; ",
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", false, 0},
     {"1.0 closes, keep-alive or not", "GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
      "head GET /hello; done sent; ", HELLO_CLOSE, true, 0},
     {"Connection: close", "GET /hello HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n",
@@ -202,6 +209,7 @@ static void test_writes_are_few(void **state)
     } cases[] = {
         {"head and body", "GET /hello HTTP/1.1\r\n" HOST "\r\n", 1},
         {"head and first chunk, second chunk, last", "GET /stream HTTP/1.1\r\n" HOST "\r\n", 3},
+        {"all with the last chunk", "GET /last HTTP/1.1\r\n" HOST "\r\n", 1},
         {"head alone", "HEAD /stream HTTP/1.1\r\n" HOST "\r\n", 1},
         {"refusal", "POST /refuse HTTP/1.1\r\n" HOST "Content-Length: 1\r\n\r\n", 1},
     };
@@ -228,7 +236,7 @@ static void test_held_head_leaves_at_the_end_of_the_turn(void **state)
     check_sent(&w, "held", "");
     fake_run_until_idle(w.fake);
     check_sent(&w, "alone", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-    server_end(w.req, false);
+    server_end(w.req, STR_NONE, false);
     assert_non_null(w.req); /* on_done never comes from inside the call */
     fake_run_until_idle(w.fake);
     check_sent(&w, "empty", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");

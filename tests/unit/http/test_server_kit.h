@@ -69,7 +69,7 @@ static inline void flood(struct world *w, struct server_req *req)
         w->queue_top = queued > w->queue_top ? queued : w->queue_top;
     }
     if (w->flooded >= w->flood) {
-        server_end(req, false);
+        server_end(req, STR_NONE, false);
     }
 }
 
@@ -106,7 +106,7 @@ static inline void kit_on_head(struct server_req *req, const struct h1_head *hea
         server_answer(req, 204, NULL, 0, STR_NONE);
     } else if (path_is(w, "/echo") || path_is(w, "/late") || path_is(w, "/stream") ||
                path_is(w, "/flood") || path_is(w, "/rude") || path_is(w, "/early") ||
-               path_is(w, "/both") || path_is(w, "/quick")) {
+               path_is(w, "/both") || path_is(w, "/quick") || path_is(w, "/last")) {
         server_accept(req, w->max);
         if (path_is(w, "/both")) {
             server_begin(req, 200, NULL, 0);
@@ -142,10 +142,13 @@ static inline void kit_on_request_end(struct server_req *req)
     } else if (path_is(w, "/stream") || path_is(w, "/rude")) {
         server_begin(req, 200, NULL, 0);
         send_three(req);
-        server_end(req, path_is(w, "/rude"));
+        server_end(req, STR_NONE, path_is(w, "/rude"));
+    } else if (path_is(w, "/last")) {
+        server_begin(req, 200, NULL, 0);
+        server_end(req, STR("all of it"), false);
     } else if (path_is(w, "/both")) {
         send_three(req);
-        server_end(req, false);
+        server_end(req, STR_NONE, false);
     } else if (path_is(w, "/flood")) {
         server_begin(req, 200, NULL, 0);
         w->flooded = 0;

@@ -80,7 +80,7 @@ static void answer_late(struct chance *c)
     } else if (maybe(c, 2)) {
         (void)server_send(req, &part, 1);
     } else {
-        server_end(req, maybe(c, 4));
+        server_end(req, maybe(c, 2) ? part : STR_NONE, maybe(c, 4));
     }
 }
 

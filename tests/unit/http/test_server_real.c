@@ -46,7 +46,7 @@ static void server_stream(struct server_req *req)
         room = server_send(req, &part, 1);
     }
     if (r->streamed == r->payload.n) {
-        server_end(req, false);
+        server_end(req, STR_NONE, false);
     }
 }
 

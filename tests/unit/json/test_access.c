@@ -159,7 +159,17 @@ static void first_duplicate_wins(void **state)
     json_reader_fini(&r);
 }
 
-/* json_pick against json_get, for the names that the object has, some twice, and others. */
+static bool is_among(const struct str *names, size_t count, struct str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* json_pick against json_get, for the names that the object has, some of them twice, and others. */
 static size_t check_pick(struct json object, struct buf *plain)
 {
     struct str names[12] = {STR("a"), STR("key"), STR(""), STR("keyb"), STR("ab")};
@@ -171,7 +181,10 @@ static size_t check_pick(struct json object, struct buf *plain)
     for (struct json_iter it = json_iter(object); count < COUNT_OF(names) && json_next(&it);) {
         size_t at = plain->len;
         json_unescape(it.key, plain);
-        names[count++] = str_of(plain->p + at, plain->len - at);
+        struct str name = str_of(plain->p + at, plain->len - at);
+        if (!is_among(names, count, name)) {
+            names[count++] = name;
+        }
     }
     json_pick(object, names, seen, count);
     for (size_t i = 0; i < count; i++) {
@@ -205,7 +218,7 @@ static void picks_what_get_finds(void **state)
             }
         }
     }
-    assert_in_range(found, 5000, SIZE_MAX);
+    assert_in_range(found, 3000, SIZE_MAX);
     buf_fini(&plain);
     buf_fini(&doc);
     json_reader_fini(&r);
