@@ -30,10 +30,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND_NS 1000000000u
-#define HEAD_MAX  8192u
-#define SUB_BITS  7u /* 128 steps per power of two: under 1 % wide */
-#define HIST_SIZE (64u << SUB_BITS)
+#define SECOND_NS   1000000000u
+#define HEAD_MAX    8192u
+#define HEADERS_MAX 24
+#define SUB_BITS    7u /* 128 steps per power of two: under 1 % wide */
+#define HIST_SIZE   (64u << SUB_BITS)
 
 struct histogram {
     uint64_t count;
@@ -80,7 +81,7 @@ static struct {
     uint16_t port;
     const char *path;
     const char *body_file;
-    const char *headers[16];
+    const char *headers[HEADERS_MAX];
     size_t header_count;
     const char *dialect; /* "anthropic" or "openai": how a stream ends */
     uint64_t connections;
@@ -740,7 +741,7 @@ static void usage(int status)
           "  --host IPV4        default 127.0.0.1\n"
           "  --path PATH        default /v1/messages\n"
           "  --body FILE        POST this as JSON; without it a GET\n"
-          "  --header 'A: b'    up to 16 times\n"
+          "  --header 'A: b'    up to 24 times\n"
           "  --connections N    at once (requests: in the closed loop; streams: the most that may "
           "be open)\n"
           "  --count N          requests or streams in all\n"
@@ -813,7 +814,7 @@ static void read_options(int argc, char **argv)
             opt.body_file = value;
         } else if (strcmp(name, "--dialect") == 0) {
             opt.dialect = value;
-        } else if (strcmp(name, "--header") == 0 && opt.header_count < 16) {
+        } else if (strcmp(name, "--header") == 0 && opt.header_count < HEADERS_MAX) {
             opt.headers[opt.header_count++] = value;
         } else if (!number_option(name, value)) {
             usage(2);

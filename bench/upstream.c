@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* upstream.c - a scripted OpenAI-compatible model server, for benches and for tests of whole programs.
+/* upstream.c - a scripted model server (Chat Completions, Messages), for benches and for tests of whole programs.
  *
  * It shares no code with src/ on purpose: a peer that has the same bugs as we do would hide them. Plain epoll, one
  * loop per thread, each with its own SO_REUSEPORT listener and a heap of due times, so thousands of paced streams cost
@@ -33,6 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "upstream_messages.h"
 #include "upstream_plan.h"
 
 #define HEAD_MAX 65536u
@@ -65,6 +66,7 @@ struct conn {
     uint64_t step;      /* which record comes next */
     uint64_t payload;   /* body bytes queued, without framing */
     bool stream;
+    bool messages; /* the answer is said as Messages events, not as chunks */
     bool chunked;
     bool with_usage;
     bool keep_alive;
@@ -177,21 +179,6 @@ static void answer_error(struct conn *c)
     free(body.p);
 }
 
-static void put_event_text(struct bytes *b, const struct plan *plan, uint64_t counter)
-{
-    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz ";
-    char mark[64];
-    int n = snprintf(mark, sizeof(mark), "<%llu:%llu> ", (unsigned long long)counter,
-                     (unsigned long long)now_ns());
-    put(b, mark, (size_t)n);
-    for (uint64_t have = (uint64_t)n; have < plan->bytes;) {
-        uint64_t part =
-            plan->bytes - have < sizeof(LETTERS) - 1 ? plan->bytes - have : sizeof(LETTERS) - 1;
-        put(b, LETTERS, (size_t)part);
-        have += part;
-    }
-}
-
 static void put_usage(struct bytes *b, const struct conn *c)
 {
     put_text(b, "{\"prompt_tokens\":");
@@ -210,6 +197,20 @@ static void put_opening(struct bytes *b, const struct conn *c, const char *objec
     put_text(b, "\",\"created\":1700000000,\"model\":\"");
     put_slice(b, slice_of(c, c->model));
     put_text(b, "\",\"choices\":[");
+}
+
+static struct scene scene_of(const struct conn *c)
+{
+    return (struct scene){&c->plan, slice_of(c, c->model), slice_of(c, c->tool)};
+}
+
+static void answer_messages(struct conn *c)
+{
+    struct bytes b = {0};
+    struct scene scene = scene_of(c);
+    put_messages_body(&b, &scene);
+    answer_whole(c, "200 OK", "application/json", "", &b);
+    free(b.p);
 }
 
 static void answer_json(struct conn *c)
@@ -275,25 +276,46 @@ static void send_delta(struct conn *c, const char *before, struct slice raw, con
     free(b.p);
 }
 
-static void send_content(struct conn *c, uint64_t counter)
+static void open_tool_call(struct conn *c)
 {
-    struct bytes text = {0};
-    atomic_fetch_add_explicit(&stat_events, 1, memory_order_relaxed);
-    put_event_text(&text, &c->plan, counter);
-    send_delta(c, "\"content\":\"", (struct slice){text.p, text.n}, "\"", "null");
-    free(text.p);
-}
-
-static void send_tool_call(struct conn *c)
-{
-    static const char *const FRAGMENTS[] = {"{\\\"location\\\":", "\\\"Paris\\\"", "}"};
     send_delta(c,
                "\"tool_calls\":[{\"index\":0,\"id\":\"call_1\",\"type\":\"function\",\"function\":{"
                "\"name\":\"",
                slice_of(c, c->tool), "\",\"arguments\":\"\"}}]", "null");
+}
+
+static void send_argument(struct conn *c, struct slice raw)
+{
+    send_delta(c, "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"", raw, "\"}}]",
+               "null");
+}
+
+static void send_content(struct conn *c, uint64_t counter)
+{
+    struct bytes text = {0};
+    enum content what = content_of(&c->plan, slice_of(c, c->tool), counter);
+    atomic_fetch_add_explicit(&stat_events, 1, memory_order_relaxed);
+    if (what == ARGUMENT && counter == c->plan.thoughts + 1) {
+        open_tool_call(c);
+        put_text(&text, "{\\\"text\\\":\\\"");
+    }
+    put_event_text(&text, &c->plan, counter);
+    if (what == ARGUMENT) {
+        send_argument(c, (struct slice){text.p, text.n});
+    } else {
+        send_delta(c, what == THOUGHT ? "\"reasoning_content\":\"" : "\"content\":\"",
+                   (struct slice){text.p, text.n}, "\"", "null");
+    }
+    free(text.p);
+}
+
+/* The whole of a short call, at once. */
+static void send_tool_call(struct conn *c)
+{
+    static const char *const FRAGMENTS[] = {"{\\\"location\\\":", "\\\"Paris\\\"", "}"};
+    open_tool_call(c);
     for (size_t i = 0; i < 3; i++) {
-        send_delta(c, "\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"",
-                   (struct slice){FRAGMENTS[i], strlen(FRAGMENTS[i])}, "\"}}]", "null");
+        send_argument(c, (struct slice){FRAGMENTS[i], strlen(FRAGMENTS[i])});
     }
 }
 
@@ -306,9 +328,12 @@ static void send_literal(struct conn *c, const char *text)
 }
 
 /* What follows the last content event: finish, usage, [DONE], end of the body. */
-static void send_tail(struct conn *c)
+static void send_chat_tail(struct conn *c)
 {
     struct slice none = {"", 0};
+    if (c->tool.n > 0 && c->plan.fragments) {
+        send_argument(c, (struct slice){"\\\"}", 3});
+    }
     if (!c->plan.no_finish) {
         send_delta(c, "", none, "", c->tool.n > 0 ? "\"tool_calls\"" : "\"stop\"");
     }
@@ -324,42 +349,83 @@ static void send_tail(struct conn *c)
     if (!c->plan.no_done) {
         send_literal(c, "[DONE]");
     }
+}
+
+/* All the records of one step of Messages, or with `step` past the last event its tail, as one chunk. */
+static void send_messages(struct conn *c, uint64_t step)
+{
+    struct bytes b = {0};
+    struct scene scene = scene_of(c);
+    if (step > c->plan.events) {
+        put_messages_tail(&b, &scene);
+    } else {
+        put_messages_step(&b, &scene, step);
+    }
+    send_payload(c, b.p, b.n);
+    free(b.p);
+}
+
+static void end_body(struct conn *c)
+{
     if (c->chunked && !c->cut) {
         put_text(&c->out, "0\r\n\r\n");
     }
     c->phase = FLUSH;
 }
 
-/* The next step of a stream; step 0 is the role chunk, n is content event n. */
-static void send_step(struct conn *c)
+static void send_error_record(struct conn *c)
+{
+    struct bytes b = {0};
+    if (c->messages) {
+        put_messages_error(&b);
+        send_payload(c, b.p, b.n);
+    } else {
+        send_literal(c, "{\"error\":{\"message\":\"scripted failure in the "
+                        "stream\",\"type\":\"scripted_error\",\"code\":500}}");
+    }
+    free(b.p);
+}
+
+static void send_chat(struct conn *c, uint64_t step)
 {
     struct slice none = {"", 0};
-    uint64_t step = c->step++;
     if (step == 0) {
         send_delta(c, "\"role\":\"assistant\",\"content\":\"\"", none, "", "null");
         if (c->plan.think) {
             send_delta(c, "\"reasoning_content\":\"Let me \"", none, "", "null");
             send_delta(c, "\"reasoning_content\":\"think.\"", none, "", "null");
         }
-    } else if (c->tool.n > 0) {
+    } else if (c->tool.n > 0 && !c->plan.fragments) {
         send_tool_call(c);
         c->step = c->plan.events + 1;
     } else if (step <= c->plan.events) {
         send_content(c, step);
+    }
+}
+
+/* The next step of a stream; step 0 opens it, n is content event n. */
+static void send_step(struct conn *c)
+{
+    uint64_t step = c->step++;
+    if (!c->messages) {
+        send_chat(c, step);
+    } else if (step <= c->plan.events) {
+        send_messages(c, step);
     }
     if (c->cut) {
         c->phase = FLUSH;
     } else if (c->step > c->plan.hang_at) {
         c->phase = HANG;
     } else if (c->step > c->plan.error_at) {
-        send_literal(c, "{\"error\":{\"message\":\"scripted failure in the "
-                        "stream\",\"type\":\"scripted_error\",\"code\":500}}");
-        if (c->chunked) {
-            put_text(&c->out, "0\r\n\r\n");
-        }
-        c->phase = FLUSH;
+        send_error_record(c);
+        end_body(c);
     } else if (c->step > c->plan.events) {
-        send_tail(c);
+        if (c->messages) {
+            send_messages(c, c->step);
+        } else {
+            send_chat_tail(c);
+        }
+        end_body(c);
     }
 }
 
@@ -470,7 +536,7 @@ static void read_wishes(struct conn *c)
     }
 }
 
-static void answer_chat(struct conn *c)
+static void answer_model(struct conn *c)
 {
     if (c->plan.hang) {
         c->phase = HANG;
@@ -483,6 +549,8 @@ static void answer_chat(struct conn *c)
                     "<!doctype html><title>Bad gateway</title><h1>Not what you wanted</h1>");
     } else if (c->stream) {
         start_stream(c);
+    } else if (c->messages) {
+        answer_messages(c);
     } else {
         answer_json(c);
     }
@@ -495,8 +563,9 @@ static void answer(struct conn *c)
     c->chunked = false;
     c->cut = false;
     c->payload = 0;
-    if (post && (starts(target, "/v1/chat/completions") || starts(target, "/sse"))) {
-        answer_chat(c);
+    c->messages = starts(target, "/v1/messages");
+    if (post && (c->messages || starts(target, "/v1/chat/completions") || starts(target, "/sse"))) {
+        answer_model(c);
     } else if (post && starts(target, "/plain")) {
         answer_plain(c);
     } else if (starts(target, "/v1/models")) {
@@ -917,11 +986,12 @@ static void print_help(void)
 {
     puts("usage: upstream [--host IPV4] [--port N] [--threads N] [--DIRECTIVE[=VALUE]]...\n"
          "\n"
-         "A scripted OpenAI-compatible server. Prints \"port N\" once it listens; --port 0 "
+         "A scripted model server. Prints \"port N\" once it listens; --port 0 "
          "(default) lets the system pick.\n"
          "\n"
          "  POST /v1/chat/completions   SSE when the body has \"stream\":true, else JSON\n"
-         "  POST /sse                   the same, always SSE with usage\n"
+         "  POST /v1/messages           likewise, as Messages; the same directives\n"
+         "  POST /sse                   chat completions, always SSE with usage\n"
          "  POST /plain                 fixed JSON of a given size\n"
          "  GET  /v1/models, /stats\n"
          "\n"

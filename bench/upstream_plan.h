@@ -40,6 +40,7 @@ struct plan {
     uint64_t cut_fin;  /* ... or closed; NO_CUT: never */
     uint64_t hang_at;  /* events after which nothing more comes; NO_CUT: never */
     uint64_t error_at; /* events after which an error chunk comes; NO_CUT: never */
+    uint64_t thoughts; /* that many of the first events are reasoning */
     uint64_t plain;    /* body size of POST /plain */
     uint64_t usage;    /* flags from here on: usage even when nobody asked */
     uint64_t no_usage;
@@ -50,6 +51,7 @@ struct plan {
     uint64_t comments;    /* an SSE comment before each event */
     uint64_t think;
     uint64_t tools;
+    uint64_t fragments;    /* the events are the argument of the call */
     uint64_t garbage;      /* an event stream of noise */
     uint64_t garbage_http; /* noise instead of HTTP */
     uint64_t html;         /* a web page with status 200 */
@@ -79,6 +81,7 @@ static const struct directive {
      "close after N payload bytes (also cut-at-N-fin)"},
     {"hang-at", offsetof(struct plan, hang_at), NUMBER, "nothing more after N events"},
     {"error-at", offsetof(struct plan, error_at), NUMBER, "an error chunk after N events"},
+    {"thoughts", offsetof(struct plan, thoughts), NUMBER, "the first N events are reasoning"},
     {"plain", offsetof(struct plan, plain), NUMBER, "POST /plain answers N bytes"},
     {"usage", offsetof(struct plan, usage), FLAG, "a usage chunk even when it was not asked for"},
     {"no-usage", offsetof(struct plan, no_usage), FLAG, "no usage chunk even when it was"},
@@ -90,6 +93,8 @@ static const struct directive {
     {"think", offsetof(struct plan, think), FLAG, "reasoning_content first"},
     {"tools", offsetof(struct plan, tools), FLAG,
      "calls the first tool offered, until a result is there"},
+    {"fragments", offsetof(struct plan, fragments), FLAG,
+     "with tools: the events are its argument"},
     {"garbage", offsetof(struct plan, garbage), FLAG, "an event stream of noise"},
     {"garbage-http", offsetof(struct plan, garbage_http), FLAG, "noise instead of HTTP"},
     {"html", offsetof(struct plan, html), FLAG, "a web page with status 200"},
@@ -308,4 +313,29 @@ static struct slice string_after(struct slice body, const char *quoted_key)
 static bool is_true(struct slice v)
 {
     return v.n >= 4 && memcmp(v.p, "true", 4) == 0;
+}
+
+/* --- content events --- */
+
+enum content { THOUGHT, TEXT, ARGUMENT };
+
+/* What content event n is, when `tool` is called or (empty) nothing is. */
+static enum content content_of(const struct plan *plan, struct slice tool, uint64_t n)
+{
+    return n <= plan->thoughts ? THOUGHT : tool.n > 0 ? ARGUMENT : TEXT;
+}
+
+static void put_event_text(struct bytes *b, const struct plan *plan, uint64_t counter)
+{
+    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz ";
+    char mark[64];
+    int n = snprintf(mark, sizeof(mark), "<%llu:%llu> ", (unsigned long long)counter,
+                     (unsigned long long)now_ns());
+    put(b, mark, (size_t)n);
+    for (uint64_t have = (uint64_t)n; have < plan->bytes;) {
+        uint64_t part =
+            plan->bytes - have < sizeof(LETTERS) - 1 ? plan->bytes - have : sizeof(LETTERS) - 1;
+        put(b, LETTERS, (size_t)part);
+        have += part;
+    }
 }
