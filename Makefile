@@ -73,7 +73,7 @@ all: $(B)/postern ## Build build/postern
 
 $(B)/postern: $(B)/obj/main.o $(LIBS)
 	$(call say,LD   $@)
-	$(Q)$(CC) $(CFLAGS) $(PROBED_LTO) $(LDFLAGS) -o $@ $(B)/obj/main.o -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(B)/obj/main.o -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
 
 $(FLAGS_FILE): tools/probe-flags
 	@mkdir -p $(@D)
@@ -82,7 +82,7 @@ $(FLAGS_FILE): tools/probe-flags
 $(B)/obj/%.o: src/%.c | $(FLAGS_FILE)
 	@mkdir -p $(@D)
 	$(call say,CC   $<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(PROBED_LTO) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 define room_rule
 $(B)/lib/$(1).a: $$(patsubst src/%.c,$(B)/obj/%.o,$$(wildcard src/$(1)/*.c src/$(1)/*/*.c))
