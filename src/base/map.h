@@ -3,7 +3,8 @@
  *
  * The object embeds `struct map_node` and keeps the key's bytes alive. The table doubles before it is three quarters
  * full, so a lookup costs the same with ten entries and with a million. The hash is quick and not hard to collide on
- * purpose: keys are the operator's (model names, key digests), never a client's choice. */
+ * purpose: what stands in a map has a key of the operator's (model names, key digests) or of our own making (tool ids, half
+ * of them chance), never of a client's choice. A client may look up what it likes. */
 #pragma once
 #include "base/str.h"
 

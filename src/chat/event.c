@@ -614,7 +614,8 @@ void message_end(struct message *m)
                                  .usage = &m->usage,
                                  .stop = m->reason,
                                  .stop_sequence = m->stop_sequence,
-                                 .stop_details = m->stop_details});
+                                 .stop_details = m->stop_details,
+                                 .context = m->context});
     set_state(m, MESSAGE_DONE);
 }
 

@@ -64,6 +64,7 @@ struct chat_event {
     enum stop_reason stop;     /* STOP */
     struct str stop_sequence;  /* STOP_SEQUENCE: plain bytes */
     struct str stop_details;   /* STOP_REFUSAL: raw JSON, or empty */
+    struct str context;        /* STOP: what the upstream did to the context, raw JSON, or empty */
     const struct fault *fault; /* FAULT */
 };
 
@@ -133,7 +134,8 @@ struct message {
     bool hidden_lone;
     enum stop_reason reason; /* known so far */
     struct str stop_sequence;
-    struct str stop_details;
+    struct str stop_details; /* raw JSON on one line, as is context_management: */
+    struct str context;
     struct usage usage;
     uint64_t window;
     bool knows_context;

@@ -41,13 +41,23 @@ void lossy_note(struct lossy *l, struct str field, enum fate fate)
     l->count++;
 }
 
+/* Names may be a client's own words: what a header cannot carry, or what would look like another entry, is replaced. */
+static void put_name(struct buf *out, struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool plain = c > ' ' && c < 0x7f && c != ',' && c != '=';
+        buf_add_char(out, plain ? c : '?');
+    }
+}
+
 void lossy_render(const struct lossy *l, struct buf *out)
 {
     for (unsigned i = 0; i < l->count; i++) {
         if (i > 0) {
             buf_add(out, STR(", "));
         }
-        buf_add(out, l->items[i].field);
+        put_name(out, l->items[i].field);
         buf_add_char(out, '=');
         buf_add(out, str_c(fate_name(l->items[i].fate)));
     }

@@ -5,11 +5,23 @@
  *
  * Each piece is appended to what is held; the joined run is searched for the first match. Without one, everything
  * but the longest tail that is a proper prefix of a sequence goes out. Held bytes are shorter than the longest sequence,
- * so the cost per piece is its length times the number of sequences, which is small and capped by the request. A held
+ * so the cost per piece is its length times the number of sequences, which decoders cap (stop_may_scan). A held
  * tail never ends inside a character by itself: a sequence that begins with part of a character cannot be asked for. */
 #include "chat/stop.h"
 
 #define HELD_MAX ((size_t)32 * 1024 * 1024)
+
+bool stop_may_scan(const struct str *sequences, size_t count)
+{
+    size_t bytes = 0;
+    if (count > STOPS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        bytes += sequences[i].n; /* all of them stand in one body */
+    }
+    return bytes <= STOP_BYTES_MAX;
+}
 
 void stop_init(struct stop_scanner *s, const struct str *sequences, size_t count)
 {

@@ -15,6 +15,13 @@ struct stop_scanner {
     struct str match; /* the sequence that was found */
 };
 
+/* A sequence is looked for in every piece of the answer, and its length costs too. */
+#define STOPS_MAX      1024
+#define STOP_BYTES_MAX ((size_t)64 * 1024) /* of all of them */
+
+/* Whether a request may ask for these. */
+bool stop_may_scan(const struct str *sequences, size_t count);
+
 void stop_init(struct stop_scanner *s, const struct str *sequences, size_t count);
 void stop_fini(struct stop_scanner *s);
 

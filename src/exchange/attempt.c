@@ -3,8 +3,8 @@
  *
  *   candidates[attempt] ─▶ edit_context ─▶ open_message (machine, reader, encoder) ─▶ wire->encode ─▶ backend->start
  *
- * A 400 or 422 that names a field as unknown is answered by asking once more without it, and is remembered for that
- * upstream until the configuration changes; one that counts the prompt better than we did, by asking once more with
+ * A 400 or 422 that names a field as unknown is answered by asking once more without it, and, where the field is the
+ * gateway's own addition, is remembered for that model until the configuration changes; one that counts the prompt better than we did, by asking once more with
  * what is left of the window. Neither costs the client its turn, and both are named in x-postern-lossy. */
 #include "base/must.h"
 #include "chat/edits.h"
@@ -221,10 +221,39 @@ static bool was_sent(struct exchange *e, struct str name)
     return str_find(buf_str(&e->upstream_body), key) < e->upstream_body.len;
 }
 
-static void learn(struct upstream *u, struct str name)
+/* What clients set themselves: one client's bad value must not take the field from all the others. */
+static bool is_clients_own(struct str name)
 {
-    if (u->without_count < WITHOUT_MAX) {
-        u->without[u->without_count++] = arena_copy(&u->learned, name);
+    static const struct str own[] = {
+        {"temperature", 11},
+        {"top_p", 5},
+        {"top_k", 5},
+        {"stop", 4},
+        {"seed", 4},
+        {"presence_penalty", 16},
+        {"frequency_penalty", 17},
+        {"min_p", 5},
+        {"logit_bias", 10},
+        {"response_format", 15},
+        {"user", 4},
+        {"tool_choice", 11},
+        {"max_tokens", 10},
+        {"verbosity", 9},
+        {"max_completion_tokens", 21},
+    };
+    for (size_t i = 0; i < COUNT_OF(own); i++) {
+        if (str_eq(own[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void learn(struct exchange *e, struct str name)
+{
+    struct calibration *c = exchange_calibration(e);
+    if (!is_clients_own(name) && c->without_count < WITHOUT_MAX) {
+        c->without[c->without_count++] = arena_copy(&e->upstream->learned, name);
     }
 }
 
@@ -237,7 +266,7 @@ static bool may_leave_out(struct exchange *e)
     }
     name = arena_copy(&e->arena, name);
     e->without[e->without_count++] = name;
-    learn(e->upstream, name);
+    learn(e, name);
     lossy_note(&e->lossy, name, FATE_DROPPED);
     return true;
 }

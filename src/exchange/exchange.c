@@ -164,12 +164,30 @@ static void set_paused(struct exchange *e, bool paused)
     }
 }
 
+#define EVENTS_KEEP ((size_t)1024 * 1024)
+
+/* One large answer must not keep its memory in the worker for ever. */
+static void empty_events(struct buf *out)
+{
+    if (out->cap > EVENTS_KEEP) {
+        buf_fini(out);
+    } else {
+        buf_reset(out);
+    }
+}
+
+static void break_off(struct exchange *e);
+
 /* Ships the events that have been written since the last time. */
 static void flush_events(struct exchange *e)
 {
     struct buf *out = &e->worker->events;
-    if (!e->req || out->len == 0) {
-        buf_reset(out);
+    if (!e->req || (out->len == 0 && !out->failed)) {
+        empty_events(out);
+        return;
+    }
+    if (out->failed) {
+        break_off(e);
         return;
     }
     if (!e->committed) {
@@ -179,7 +197,7 @@ static void flush_events(struct exchange *e)
     e->bytes_out += bytes.n;
     e->last_out_ns = loop_now(loop_of(e));
     bool room = server_send(e->req, &bytes, 1);
-    buf_reset(out);
+    empty_events(out);
     set_paused(e, !room);
     loop_timer(loop_of(e), &e->client_timer, exchange_limits(e)->ping_every);
 }
@@ -191,9 +209,10 @@ static void flush_last(struct exchange *e, bool then_close)
     if (!e->committed) {
         commit_stream(e);
     }
+    bool whole = !out->failed;
     e->bytes_out += out->len;
-    server_end(e->req, buf_str(out), then_close);
-    buf_reset(out);
+    server_end(e->req, whole ? buf_str(out) : STR_NONE, then_close || !whole);
+    empty_events(out);
 }
 
 static void answer_gathered(struct exchange *e)
@@ -224,6 +243,22 @@ static void answer_fault_whole(struct exchange *e)
     e->status = e->fault.status;
     answer_fault(e->worker, e->req, &e->fault, id_str(&e->answerer.request_id),
                  envelope_of(e->route), e->cors, e->cors_count);
+    end_answer(e);
+    finish_if_over(e);
+}
+
+/* The events of this turn did not fit: half an event is worse than none. The client sees a cut and asks again. */
+static void break_off(struct exchange *e)
+{
+    cancel_attempt(e);
+    e->fault =
+        fault_make(FAULT_INTERNAL, STR("The events of this answer are too large to be sent"));
+    if (!e->committed) {
+        answer_fault_whole(e);
+        return;
+    }
+    empty_events(&e->worker->events);
+    server_end(e->req, STR_NONE, true);
     end_answer(e);
     finish_if_over(e);
 }

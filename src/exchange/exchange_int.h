@@ -21,9 +21,12 @@
 
 #define WITHOUT_MAX 8
 
-/* What this worker learned of one model: how many bytes of a translated prompt make one token. */
+/* What this worker learned of one model: how many bytes of a translated prompt make one token, and what it does not know. */
 struct calibration {
     double bytes_per_token; /* 0: nothing seen yet */
+    struct str
+        without[WITHOUT_MAX]; /* fields of ours that it refused as unknown; in upstream.learned */
+    unsigned without_count;
 };
 
 /* A configuration with what this worker keeps for it: one pool and one profile per provider. Counted by the worker and
@@ -34,9 +37,7 @@ struct upstream {
         head; /* request head up to and without the length: the same for every call; holds the key */
     const struct profile *profile;
     const struct wire_ops *wire;
-    struct calibration *models;      /* by position in the provider's list */
-    struct str without[WITHOUT_MAX]; /* fields that it has refused as unknown: in learned */
-    unsigned without_count;
+    struct calibration *models; /* by position in the provider's list */
     struct arena learned;
 };
 

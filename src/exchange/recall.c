@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/id.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/must.h"
@@ -30,8 +31,10 @@ struct recall {
 struct recall *recall_new(size_t max_bytes)
 {
     struct recall *r = mem_alloc(sizeof(*r));
+    uint64_t seed;
     must(pthread_mutex_init(&r->lock, NULL) == 0);
-    map_init(&r->map, 0);
+    random_system.fill(&random_system, &seed, sizeof(seed));
+    map_init(&r->map, seed);
     list_init(&r->order);
     r->max = max_bytes;
     return r;

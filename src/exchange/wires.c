@@ -15,12 +15,15 @@ static struct str key_of(const struct exchange *e)
 static bool encode_openai(struct exchange *e, struct fault *fault)
 {
     struct openai_target target = exchange_openai_target(e->snapshot, e->model);
-    const struct upstream *u = e->upstream;
+    const struct calibration *c = exchange_calibration(e);
     struct str without[2 * WITHOUT_MAX];
-    memcpy(without, u->without, u->without_count * sizeof(without[0]));
-    memcpy(without + u->without_count, e->without, e->without_count * sizeof(without[0]));
+    memcpy(without, c->without, c->without_count * sizeof(without[0]));
+    memcpy(without + c->without_count, e->without, e->without_count * sizeof(without[0]));
     target.without = without;
-    target.without_count = u->without_count + e->without_count;
+    target.without_count = c->without_count + e->without_count;
+    for (unsigned i = 0; i < c->without_count; i++) {
+        lossy_note(&e->lossy, c->without[i], FATE_DROPPED);
+    }
     if (e->room > 0) {
         target.max_output = e->room;
         e->message.window_clamped = true;

@@ -8,13 +8,19 @@
 #include "base/must.h"
 #include "exchange/exchange_int.h"
 
-#define EVENTS_MAX  ((size_t)64 * 1024 * 1024)
 #define SCRATCH_MAX ((size_t)64 * 1024 * 1024)
 
 static void note_conn_count(struct server *s)
 {
     const struct worker *w = s->owner;
     metrics_set(w->env.metrics, METRIC_OPEN_CONNECTIONS, s->conn_count);
+}
+
+/* The events of one turn may be a whole answer. The Responses door says its text five times (delta, text, part, item,
+ * response) and in three of its events repeats parts of the request. */
+static size_t events_max(const struct limits *l)
+{
+    return 3 * l->body_bytes + 6 * l->message_bytes;
 }
 
 void worker_init(struct worker *w, struct loop *loop, struct config *config,
@@ -24,7 +30,7 @@ void worker_init(struct worker *w, struct loop *loop, struct config *config,
     *w = (struct worker){.loop = loop, .env = *env, .limits = config->limits};
     env->random->fill(env->random, &seed, sizeof(seed));
     list_init(&w->exchanges);
-    buf_init(&w->events, EVENTS_MAX);
+    buf_init(&w->events, events_max(&config->limits));
     buf_init(&w->scratch, SCRATCH_MAX);
     json_reader_init(&w->json, config->limits.json_depth, config->limits.json_nodes, seed);
     w->snapshot = snapshot_new(w, config);
@@ -54,7 +60,9 @@ void worker_take(struct worker *w, struct stream *stream)
 void worker_reload(struct worker *w, struct config *config)
 {
     struct snapshot *old = w->snapshot;
+    size_t events = events_max(&config->limits);
     w->snapshot = snapshot_new(w, config);
+    w->events.max = events > w->events.max ? events : w->events.max; /* old exchanges go on */
     snapshot_unref(&old);
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/must.h"
 #include "chat/check.h"
+#include "chat/stop.h"
 #include "dialect/anthropic/decode_int.h"
 
 #define NOT_COUNTED 8u  /* unknown to count_tokens; lenient ignores it there (ruling 53) */
@@ -127,6 +128,9 @@ static bool take_stops(struct decoder *d, const struct path *at, struct json v, 
         if (d->rules.strict && decode_is_blank(json_text(it.value))) {
             return decode_refuse_at(d, at, "each stop sequence must contain non-whitespace");
         }
+    }
+    if (!stop_may_scan(stops, count)) {
+        return decode_refuse_at(d, at, "at most 1024 stop sequences, of 64 KiB in all");
     }
     d->out->stop = stops;
     d->out->stop_count = count;

@@ -118,11 +118,13 @@ void anthropic_put_head(struct json_writer *w, const struct anthropic_answer *a)
 }
 
 /* Only for who asked: the one key that is not always there. */
-void anthropic_put_context(struct json_writer *w, const struct anthropic_answer *a)
+void anthropic_put_context(struct json_writer *w, const struct anthropic_answer *a,
+                           const struct chat_event *e)
 {
-    if (a->context_management.n > 0) {
+    struct str said = e->context.n > 0 ? e->context : a->context_management;
+    if (said.n > 0) {
         json_key(w, STR("context_management"));
-        json_put_raw(w, a->context_management);
+        json_put_raw(w, said);
     }
 }
 

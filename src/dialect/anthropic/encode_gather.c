@@ -176,7 +176,7 @@ static void gather_stop(struct anthropic_gather *g, const struct chat_event *e)
     anthropic_put_null(&w, STR("diagnostics"));
     json_key(&w, STR("usage"));
     anthropic_put_usage(&w, e->usage, e->usage->output);
-    anthropic_put_context(&w, g->answer);
+    anthropic_put_context(&w, g->answer, e);
     if (g->answer->base_resp) {
         json_key(&w, STR("base_resp"));
         json_put_raw(&w, STR("{\"status_code\":0,\"status_msg\":\"success\"}"));

@@ -5,7 +5,8 @@
 #include "json/writer.h"
 
 void anthropic_put_null(struct json_writer *w, struct str key);
-void anthropic_put_context(struct json_writer *w, const struct anthropic_answer *a);
+void anthropic_put_context(struct json_writer *w, const struct anthropic_answer *a,
+                           const struct chat_event *e);
 void anthropic_put_head(struct json_writer *w, const struct anthropic_answer *a);
 void anthropic_put_counts(struct json_writer *w, const struct usage *u);
 void anthropic_put_details(struct json_writer *w, const struct usage *u);

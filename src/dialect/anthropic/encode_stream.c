@@ -180,7 +180,7 @@ static void stream_stop(struct anthropic_stream *s, const struct chat_event *e)
     json_put_u64(&w, e->usage->output);
     anthropic_put_details(&w, e->usage);
     json_close_object(&w);
-    anthropic_put_context(&w, s->answer);
+    anthropic_put_context(&w, s->answer, e);
     json_close_object(&w);
     sse_write_close(s->out);
     open_event(s, STR("message_stop"));

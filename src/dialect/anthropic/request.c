@@ -174,6 +174,10 @@ static void put_blocks(struct request_writer *r, size_t at)
 {
     const struct chat_message *m = &r->request->messages[at];
     r->message = at;
+    if (m->role == ROLE_ASSISTANT) {
+        r->turn_calls = r->calls;
+        r->results = 0;
+    }
     request_put_empty_turn(r, m);
     for (size_t i = 0; i < m->count; i++) {
         i += request_put_block(r, m->blocks, m->count, i);

@@ -223,25 +223,11 @@ static void put_document(struct request_writer *r, const struct chat_block *b)
 
 /* --- tool calls and results --- */
 
-/* A result has its call's number: that stands in the assistant's turn before. */
+/* Results stand in the order of their calls: they have the numbers of the turn before, one after the other. */
 static struct str result_id(struct request_writer *r, const struct chat_block *b)
 {
-    const struct chat_request *q = r->request;
-    size_t at = r->message;
-    size_t number = r->calls;
-    while (at > 0 && q->messages[at].role != ROLE_ASSISTANT) {
-        at--;
-    }
-    const struct chat_message *turn = &q->messages[at];
-    for (size_t i = turn->count; i-- > 0;) {
-        if (turn->blocks[i].kind == BLOCK_TOOL_USE) {
-            number--;
-            if (str_eq(turn->blocks[i].id, b->id)) {
-                break;
-            }
-        }
-    }
-    return tool_id_for_upstream(r->arena, r->profile->ids, b->id, b->name, number);
+    return tool_id_for_upstream(r->arena, r->profile->ids, b->id, b->name,
+                                r->turn_calls + r->results++);
 }
 
 static void put_call(struct request_writer *r, const struct chat_block *b)

@@ -27,9 +27,11 @@ struct request_writer {
     struct request_plan plan;
     bool refused;
     bool counting;
-    size_t message; /* that is being written, for paths */
-    size_t calls;   /* tool calls written so far */
-    bool in_result; /* a tool_result is open */
+    size_t message;    /* that is being written, for paths */
+    size_t calls;      /* tool calls written so far */
+    size_t turn_calls; /* ... before the last assistant turn */
+    size_t results;    /* written since that turn */
+    bool in_result;    /* a tool_result is open */
     uint64_t max_tokens;
 };
 

@@ -311,6 +311,26 @@ static enum stop_reason reason_of(struct json word)
     return STOP_END_TURN;
 }
 
+/* A copy that may stand in an event: JSON spread over lines is brought onto one. */
+static struct str one_line(struct anthropic_source *s, struct json v)
+{
+    struct str raw = json_raw(v);
+    char *copy = arena_copy_z(s->arena, raw);
+    for (size_t i = 0; i < raw.n; i++) {
+        copy[i] = copy[i] == '\n' || copy[i] == '\r' ? ' ' : copy[i];
+    }
+    return str_of(copy, raw.n);
+}
+
+/* What an upstream did to the context stands beside the delta, or on top of a whole message. */
+static void take_context(struct anthropic_source *s, struct json object)
+{
+    struct json context = json_get(object, STR("context_management"));
+    if (json_type(context) == JSON_OBJECT) {
+        s->message->context = one_line(s, context);
+    }
+}
+
 static void finish(struct anthropic_source *s, struct json delta)
 {
     struct json details = json_get(delta, STR("stop_details"));
@@ -326,7 +346,7 @@ static void finish(struct anthropic_source *s, struct json delta)
     }
     end_block(s);
     if (json_type(details) == JSON_OBJECT) {
-        s->message->stop_details = arena_copy(s->arena, json_raw(details));
+        s->message->stop_details = one_line(s, details);
     }
     message_finish(s->message, reason, matched);
     s->finished = true;
@@ -378,6 +398,7 @@ static enum upstream_progress take_error(struct anthropic_source *s, struct str 
 static enum upstream_progress take_message(struct anthropic_source *s, struct json message)
 {
     take_usage(s, json_get(message, STR("usage")), true); /* message_start tells it */
+    take_context(s, message);
     message_start(s->message);
     for (struct json_iter it = json_iter(json_get(message, STR("content"))); json_next(&it);) {
         begin_block(s, it.value);
@@ -391,6 +412,7 @@ static enum upstream_progress take_message(struct anthropic_source *s, struct js
 static enum upstream_progress take_delta_event(struct anthropic_source *s, struct json event)
 {
     take_usage(s, json_get(event, STR("usage")), true);
+    take_context(s, event);
     if (json_type(json_get(json_get(event, STR("delta")), STR("stop_reason"))) == JSON_STRING) {
         finish(s, json_get(event, STR("delta")));
         return UPSTREAM_FINISHED;

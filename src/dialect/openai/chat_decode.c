@@ -16,6 +16,7 @@
 
 #include "base/must.h"
 #include "chat/check.h"
+#include "chat/stop.h"
 
 /* --- messages --- */
 
@@ -211,6 +212,9 @@ static bool take_stop(struct asking *a, const struct ask_field *f, struct json v
         if (stops[i].n == 0) {
             return ask_refuse_field(a, f->name, "a stop sequence must not be empty");
         }
+    }
+    if (!stop_may_scan(stops, count)) {
+        return ask_refuse_field(a, f->name, "at most 1024 stop sequences, of 64 KiB in all");
     }
     a->out->stop = stops;
     a->out->stop_count = count;

@@ -30,7 +30,7 @@ struct encoder {
     size_t calls;      /* how many calls stand in the messages written so far */
     struct open_call *open;
     size_t open_count;
-    size_t answered; /* where among them the next result is looked for first */
+    size_t answered;       /* where among them the next result is looked for first */
     size_t attached_bytes; /* base64 in what was written: no prompt text */
     size_t attached;
     uint64_t max_tokens; /* as sent */

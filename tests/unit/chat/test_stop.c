@@ -149,12 +149,30 @@ static void holds_back_less_than_a_sequence(void **state)
     buf_fini(&out);
 }
 
+static void few_and_short_sequences_only(void **state)
+{
+    static char letters[STOP_BYTES_MAX + 1];
+    static struct str many[STOPS_MAX + 1];
+    const struct str longest[] = {str_of(letters, STOP_BYTES_MAX - 1), STR("x")};
+    const struct str longer[] = {str_of(letters, STOP_BYTES_MAX), STR("x")};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(many); i++) {
+        many[i] = STR("x");
+    }
+    assert_true(stop_may_scan(NULL, 0));
+    assert_true(stop_may_scan(many, STOPS_MAX));
+    assert_false(stop_may_scan(many, STOPS_MAX + 1));
+    assert_true(stop_may_scan(longest, 2));
+    assert_false(stop_may_scan(longer, 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_what_was_asked_for),
         cmocka_unit_test(agrees_with_the_model_on_random_texts),
         cmocka_unit_test(holds_back_less_than_a_sequence),
+        cmocka_unit_test(few_and_short_sequences_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -334,7 +334,7 @@ static void results_find_their_calls(void **state)
                   "'id':'x','name':'f','input':{}}]},{'role':'user','content':[{'type':'"
                   "tool_result','tool_use_id':'x','content':'1'},{'type':'text','text':'b'},{'type'"
                   ":'tool_result','tool_use_id':'x','content':'2'}]}]"),
-         "m max=9 u(a) acall(x f {})call(x_2 f {}) uresult(x f;(1))result(x_2 f;(2)) u(b)",
+         "m max=9 u(a) acall(x f {})call(x_2 f {}) uresult(x f;(1))result(x_2 f;(2))(b)",
          "400: messages.1: `tool_use` ids were found without `tool_result` blocks immediately "
          "after: x. Each `tool_use` block must have a corresponding `tool_result` block in the "
          "next message."},
