@@ -208,14 +208,12 @@ static void put_document(struct request_writer *r, const struct chat_block *b)
     bool remote = b->source.kind == SOURCE_URL || b->source.kind == SOURCE_FILE;
     bool native = request_has(r, NATIVE_DOCUMENTS);
     bool plain = b->cache_control.n == 0 || request_has(r, NATIVE_CACHE_CONTROL);
-    if (!native && textual) {
+    if (textual && (!native || !plain || b->raw.n == 0)) {
         put_in_words(r, b);
     } else if (!native) {
         put_note(r, remote ? FEATURE_PDF_URL : FEATURE_PDF, STR(NO_PDF));
     } else if (!textual && remote && !request_has(r, NATIVE_SERVER)) {
         refuse_or_note(r, FEATURE_PDF_URL, STR(NO_ADDRESS));
-    } else if (textual && (!plain || b->raw.n == 0)) {
-        put_in_words(r, b);
     } else if (b->raw.n == 0 || !put_whole(r, b)) {
         put_pdf(r, b);
     }

@@ -42,8 +42,7 @@ void request_note_as(struct request_writer *r, enum feature feature, enum fate f
 void request_refuse(struct request_writer *r, struct str message); /* the first one stands */
 
 /* --- request_plan.c --- */
-struct request_plan request_plan_make(const struct chat_request *request,
-                                      const struct profile *profile);
+struct request_plan request_plan_make(const struct chat_request *q, const struct profile *p);
 /* "thinking", or what switches it here, and "output_config". */
 void request_put_thinking(struct request_writer *r);
 void request_put_output_config(struct request_writer *r);

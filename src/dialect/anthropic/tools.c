@@ -433,7 +433,7 @@ static bool check_names(struct decoder *d)
         tools[i] = &d->out->tools[i];
     }
     if (count > 1) {
-        qsort((void *)tools, count, sizeof(*tools), compare_names);
+        qsort((void *)tools, count, sizeof(const void *), compare_names);
     }
     for (size_t i = 1; i < count; i++) {
         if (str_eq(tools[i - 1]->name, tools[i]->name)) {
