@@ -54,6 +54,7 @@ providers:
   - name: native
     base_url: http://127.0.0.1:{port}/native/v1
     protocol: anthropic
+    profile: anthropic
     models:
       - {{id: native, context: 200000, max_output: 32000, capabilities: [tools, thinking, vision]}}
   - name: beside
