@@ -10,6 +10,17 @@
 
 #define SECRET "sk-test-0123456789"
 
+/* In any case: a host is brought to lower case, so that a key's look-alike may stand there. */
+static bool holds_secret(struct str text)
+{
+    for (size_t i = 0; i + sizeof(SECRET) - 1 <= text.n; i++) {
+        if (str_istarts(str_skip(text, i), STR(SECRET))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static const char *get(struct config_env *env, const char *name)
@@ -45,8 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct str yaml = str_of((const char *)data, n);
     struct config *c = config_parse(yaml, STR("f"), NULL, &env, &problems);
     must(c || problems.len > 0);
-    must(str_find(buf_str(&problems), STR(SECRET)) == problems.len ||
-         str_find(yaml, STR(SECRET)) < yaml.n);
+    must(!holds_secret(buf_str(&problems)) || holds_secret(yaml));
     if (c) {
         check(c);
     }

@@ -90,6 +90,16 @@ static struct str unescaped(struct kit *k, struct json v)
 
 static void write_value(struct kit *k, struct json_writer *w, struct json v, bool raw);
 
+static bool is_new(const struct str *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(names[i], names[count])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Several at once finds what one at a time finds. */
 static void check_pick(struct json object)
 {
@@ -97,7 +107,8 @@ static void check_pick(struct json object)
     struct json seen[COUNT_OF(names)];
     size_t count = 2;
     for (struct json_iter it = json_iter(object); count < COUNT_OF(names) && json_next(&it);) {
-        names[count++] = json_text(it.key);
+        names[count] = json_text(it.key);
+        count += is_new(names, count); /* json_pick wants names that all differ */
     }
     json_pick(object, names, seen, count);
     for (size_t i = 0; i < count; i++) {

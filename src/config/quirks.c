@@ -16,7 +16,7 @@ static const struct profile *guess(const struct config_provider *p)
     return profile_guess(p->host, p->path, p->protocol == PROTOCOL_ANTHROPIC);
 }
 
-/* An unknown name, or one of the other protocol, with what was probably meant. */
+/* An unknown name, or one of the other protocol, with what was probably meant; as written, for a variable may hold a key. */
 static void refuse_profile(struct reader *r, const struct node *n, const struct config_provider *p)
 {
     bool anthropic = p->protocol == PROTOCOL_ANTHROPIC;
@@ -28,12 +28,12 @@ static void refuse_profile(struct reader *r, const struct node *n, const struct 
     }
     if (profile_find(p->profile)) {
         config_problem(&r->problems, n->at, "profile: %s is not for protocol: %s%s",
-                       config_quote(&r->scratch, p->profile), anthropic ? "anthropic" : "openai",
+                       config_quote(&r->scratch, n->text), anthropic ? "anthropic" : "openai",
                        config_nearest_text(&near, &r->scratch));
         return;
     }
     config_problem(&r->problems, n->at, "profile: %s is not known%s",
-                   config_quote(&r->scratch, p->profile), config_nearest_text(&near, &r->scratch));
+                   config_quote(&r->scratch, n->text), config_nearest_text(&near, &r->scratch));
 }
 
 /* The text of a value; the entries of a list with commas between. */
@@ -57,6 +57,16 @@ static bool read_value(struct reader *r, const struct node *n, struct str *out)
     return good;
 }
 
+/* What came out of a variable is not shown: it may be a key that was put in the wrong place. */
+static bool holds_variable(const struct node *n)
+{
+    bool found = n->kind == NODE_TEXT && str_find(n->text, STR("${")) < n->text.n;
+    for (const struct node *entry = n->first; entry && !found; entry = entry->next) {
+        found = holds_variable(entry);
+    }
+    return found;
+}
+
 static void set_quirk(struct reader *r, const struct node *n, struct profile *changed)
 {
     struct str value = STR_NONE;
@@ -68,6 +78,13 @@ static void set_quirk(struct reader *r, const struct node *n, struct profile *ch
     buf_init(&why, WHY_MAX);
     if (!profile_set(changed, n->key, value, &r->config->arena, &why)) {
         bool key = str_starts(buf_str(&why), missing);
+        if (!key && holds_variable(n)) {
+            config_problem(&r->problems, n->at,
+                           "quirks: %s: the value of the variable is none of its",
+                           arena_copy_z(&r->scratch, n->key));
+            buf_fini(&why);
+            return;
+        }
         config_problem(&r->problems, key ? n->key_at : n->at, "quirks: %s%s%s %.*s",
                        key ? "" : arena_copy_z(&r->scratch, n->key), key ? "" : ": ",
                        config_quote(&r->scratch, key ? n->key : value), STR_ARG(buf_str(&why)));

@@ -19,7 +19,12 @@
 #include "json/json.h"
 
 enum { ENTRIES = 120000 };
+/* What took squares took ten seconds and more; instrumented builds are some ten times as slow. */
+#ifdef POSTERN_CHECKS
+#define SECONDS_MAX 30.0
+#else
 #define SECONDS_MAX 3.0
+#endif
 
 #define BEGIN                                                                                      \
     "{\"model\":\"m\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"a\"},"
