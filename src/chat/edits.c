@@ -15,10 +15,10 @@
  * Compaction needs a model and is not done. */
 #include "chat/edits.h"
 
-#define BYTES_PER_TOKEN 4.0
-#define IMAGE_TOKENS    1600
-#define BLOCK_BYTES     32 /* keys and braces around a block */
-#define TOOL_BYTES      80
+#include "chat/usage.h"
+
+#define BLOCK_BYTES 32 /* keys and braces around a block */
+#define TOOL_BYTES  80
 
 struct editor {
     struct chat_request *request; /* the copy; its list of messages is its own */
@@ -85,7 +85,7 @@ static bool is_sent_back(const struct editor *e, size_t message)
 
 static uint64_t tokens_of(const struct editor *e, const struct weight *w)
 {
-    return (uint64_t)((double)w->bytes / e->bytes_per_token) + w->images * IMAGE_TOKENS;
+    return usage_estimate(w->bytes, w->images, e->bytes_per_token);
 }
 
 static uint64_t prompt_tokens(const struct editor *e)
@@ -380,7 +380,7 @@ struct chat_request edits_apply(const struct chat_request *request, const struct
     struct chat_request copy = *request;
     struct editor e = {.request = &copy,
                        .profile = profile,
-                       .bytes_per_token = bytes_per_token > 0 ? bytes_per_token : BYTES_PER_TOKEN,
+                       .bytes_per_token = bytes_per_token,
                        .arena = a,
                        .loop_start = find_loop(request)};
     *done = (struct edits_done){.items = ARENA_ARRAY(a, request->edit_count, struct edit_done)};

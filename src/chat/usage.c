@@ -3,11 +3,15 @@
  *
  * Upstreams count the whole prompt and say how much of it was cached; Anthropic's three counters exclude each other, and
  * clients add them up. Whatever an upstream claims, the sum stays the prompt that it counted: the cached part is cut to
- * the prompt, the written part to what is left. Nothing is ever guessed here. */
+ * the prompt, the written part to what is left. What is a
+ * guess says so: usage_estimate. */
 #include "chat/usage.h"
 
 /* 2^53: above this a JSON number is no longer exact for most clients. An upstream that says more is not believed. */
 #define USAGE_MAX (UINT64_C(1) << 53)
+
+/* Before a model has told better. */
+#define BYTES_PER_TOKEN 4.0
 
 static uint64_t least(uint64_t a, uint64_t b)
 {
@@ -28,4 +32,10 @@ void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_
     u->cache_write_1h = least(u->cache_write_1h, u->cache_write);
     u->input = prompt - u->cache_read - u->cache_write;
     u->input_known = true;
+}
+
+uint64_t usage_estimate(uint64_t bytes, uint64_t attached, double bytes_per_token)
+{
+    double per_token = bytes_per_token > 0 ? bytes_per_token : BYTES_PER_TOKEN;
+    return (uint64_t)((double)bytes / per_token) + attached * USAGE_IMAGE_TOKENS;
 }

@@ -21,3 +21,10 @@ struct usage {
  * happens in the wild: clamped. */
 void usage_set_prompt(struct usage *u, uint64_t prompt, uint64_t cached, uint64_t written);
 void usage_set_output(struct usage *u, uint64_t output);
+
+/* What an image or a file is taken to cost. */
+#define USAGE_IMAGE_TOKENS 1600
+
+/* A prompt that nobody has counted: bytes of text and pieces attached to it. bytes_per_token is what this model made of a
+ * byte so far, 0 before its first answer. */
+uint64_t usage_estimate(uint64_t bytes, uint64_t attached, double bytes_per_token);

@@ -3,9 +3,9 @@
  *
  *   candidates[attempt] ─▶ edit_context ─▶ open_message (machine, reader, encoder) ─▶ wire->encode ─▶ backend->start
  *
- * A 400 or 422 that names a field as unknown is answered by asking once more without it, and, where the field is the
- * gateway's own addition, is remembered for that model until the configuration changes; one that counts the prompt better than we did, by asking once more with
- * what is left of the window. Neither costs the client its turn, and both are named in x-postern-lossy. */
+ * Two refusals (400 or 422) are answered by asking once more, and named in x-postern-lossy: of a field that the upstream
+ * does not know, without it, and of a prompt that it counts better than we did, with what is left of the window. A field
+ * that the gateway itself adds is then left out for that model until the configuration changes. */
 #include "base/must.h"
 #include "chat/edits.h"
 #include "dialect/openai/errors.h"
@@ -118,14 +118,11 @@ static void open_message(struct exchange *e)
     e->grace_runs = false;
 }
 
-#define BYTES_PER_TOKEN 4.0
-
 /* Until the upstream says: clients read the context meter from message_start. */
 static void estimate_input(struct exchange *e)
 {
     double per_token = exchange_calibration(e)->bytes_per_token;
-    double tokens = (double)e->upstream_body.len / (per_token > 0 ? per_token : BYTES_PER_TOKEN);
-    e->message.usage.input = (uint64_t)tokens + 1;
+    e->message.usage.input = usage_estimate(e->upstream_body.len, 0, per_token) + 1;
 }
 
 bool exchange_edits(const struct chat_request *request, const struct profile *profile)

@@ -18,10 +18,8 @@
 #include "exchange/exchange_int.h"
 #include "json/writer.h"
 
-#define COUNT_TIME      (5 * NS_PER_S)
-#define BYTES_PER_TOKEN 4.0
-#define IMAGE_TOKENS    1200
-#define ANSWER_MAX      ((size_t)64 * 1024 * 1024) /* a tokenizer lists every token */
+#define COUNT_TIME (5 * NS_PER_S)
+#define ANSWER_MAX ((size_t)64 * 1024 * 1024) /* a tokenizer lists every token */
 
 /* llama.cpp's two steps: the template first, then its text. */
 enum count_step { STEP_ONLY, STEP_TEMPLATE, STEP_TOKENIZE };
@@ -176,7 +174,7 @@ static void read_answer(struct count *c)
     } else {
         answer_estimate(c);
     }
-    json_reader_trim(json, 65536);
+    json_reader_trim(json, JSON_KEEP_NODES);
 }
 
 static void on_head(struct client_call *call, const struct h1_head *head)
@@ -323,9 +321,8 @@ static void estimate(struct count *c)
         weigh(c->chat.messages[i].blocks, c->chat.messages[i].count, &w);
     }
     uint64_t text = c->sent.len > w.bytes ? c->sent.len - w.bytes : 0;
-    c->image_tokens = w.images * IMAGE_TOKENS;
-    c->estimate =
-        (uint64_t)((double)text / (per_token > 0 ? per_token : BYTES_PER_TOKEN)) + c->image_tokens;
+    c->image_tokens = w.images * USAGE_IMAGE_TOKENS;
+    c->estimate = usage_estimate(text, w.images, per_token);
 }
 
 static void take_request_end(struct answerer *a)
@@ -340,7 +337,7 @@ static void take_request_end(struct answerer *a)
         answer_refused(c, &fault);
         return;
     }
-    json_reader_trim(&c->worker->json, 65536);
+    json_reader_trim(&c->worker->json, JSON_KEEP_NODES);
     estimate(c);
     enum count_route route = c->upstream->profile->count;
     if (route == COUNT_ESTIMATE || c->model->provider->protocol == PROTOCOL_OFFLINE) {

@@ -7,8 +7,6 @@
 #include "base/must.h"
 #include "exchange/exchange_int.h"
 
-#define JSON_KEEP_NODES 65536
-
 bool intake_version_is_strange(const struct h1_head *head)
 {
     const struct h1_field *version = h1_find(head, STR("anthropic-version"));

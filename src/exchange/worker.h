@@ -12,6 +12,9 @@
 #include "net/dial.h"
 #include "json/json.h"
 
+/* Nodes that a worker keeps after a long document. */
+#define JSON_KEEP_NODES 65536
+
 struct recall;
 struct seal_key;
 struct snapshot;

@@ -14,9 +14,8 @@
  * does not stop the writing; it is looked at once, at the end. */
 #include "dialect/openai/encode.h"
 
+#include "chat/usage.h"
 #include "dialect/openai/encode_int.h"
-
-#define BYTES_PER_TOKEN 4.0
 
 /* --- the plan --- */
 
@@ -137,10 +136,8 @@ void encode_refuse(struct encoder *e, struct str message)
 /* The prompt is what was written so far; what is attached costs by the piece. */
 static uint64_t prompt_tokens(const struct encoder *e)
 {
-    double per_token =
-        e->target->bytes_per_token > 0 ? e->target->bytes_per_token : BYTES_PER_TOKEN;
     size_t bytes = e->w.out->len > e->attached_bytes ? e->w.out->len - e->attached_bytes : 0;
-    return (uint64_t)((double)bytes / per_token) + e->attached * OPENAI_IMAGE_TOKENS;
+    return usage_estimate(bytes, e->attached, e->target->bytes_per_token);
 }
 
 /* What the model may still generate: its own cap, and what the window leaves beside the prompt.

@@ -35,9 +35,6 @@ struct openai_target {
  * counts better. */
 #define OPENAI_LEAST_ROOM 256
 
-/* What an image or a file is taken to cost, in tokens. */
-#define OPENAI_IMAGE_TOKENS 1600
-
 /* What was decided about one request before a byte was written. */
 enum openai_thinking { OPENAI_THINKING_MODEL, OPENAI_THINKING_ON, OPENAI_THINKING_OFF };
 
